@@ -1,0 +1,48 @@
+"""The `actionclip` program: its commands, and what happens to mistakes.
+
+A mistake of the user becomes one line on stderr and exit status 2; a traceback is our bug. Commands
+import what is heavy when they run, so that `--help` answers at once.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import typer
+
+from actionclip.cli import terminal
+from actionclip.cli.recognize import recognize
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # plain help: the styled one takes twice as long to start
+)
+app.command()(recognize)
+
+
+@app.callback()
+def actionclip() -> None:
+    """Name any actions; it says which of them a video shows."""
+
+
+def main() -> None:
+    """Run the program and turn mistakes into one line and an exit status."""
+    terminal.show_warnings()
+    try:
+        app()
+    except BrokenPipeError:  # the reader of our output left, as `head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except (ValueError, OSError) as error:
+        terminal.error(str(error))
+        sys.exit(2)
+    except ModuleNotFoundError as error:
+        if error.name is not None:  # raised by Python; ours tell which extra to install
+            raise
+        terminal.error(str(error))
+        sys.exit(2)

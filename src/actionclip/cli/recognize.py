@@ -1,0 +1,140 @@
+"""`actionclip recognize`: videos and labels become a table, a JSON document or an HTML page."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from actionclip.cli import terminal
+
+if TYPE_CHECKING:
+    from actionclip.recognizer import Prediction
+
+DEFAULT_MODEL = "lite"
+
+
+def recognize(
+    video: Annotated[str, typer.Argument(help="A video, or a folder of them.", show_default=False)],
+    label: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="LABEL", help="Actions in your own words."),
+    ] = None,
+    labels: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Read the labels from a file, one a line."),
+    ] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(help="lite (the default), a name on a hub, a folder or an official .pt file."),
+    ] = None,
+    templates: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Read sentences with a hole {} for the label, one a line."
+        ),
+    ] = None,
+    top: Annotated[
+        int | None,
+        typer.Option(min=1, help="How many labels to show: 5, or all of them with --json."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+    report: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Write an HTML page with frames and scores."),
+    ] = None,
+    device: Annotated[
+        str | None, typer.Option(help="cpu or cuda; by default a GPU if there is one.")
+    ] = None,
+) -> None:
+    """Say which of the labels each video shows.
+
+    Further videos and folders may follow the first: an argument that ends like a video (.mp4,
+    .avi, ...) or is a folder written with a slash. With --labels, every argument is one.
+    """
+    from actionclip.text import labels as label_lists
+    from actionclip.text import prompts
+    from actionclip.video import files
+
+    arguments = [video, *(label or [])]
+    num_places = len(arguments) if labels else _count_places(arguments)
+    names = label_lists.read(labels) if labels else label_lists.check(arguments[num_places:])
+    sentences = prompts.read(templates) if templates else None
+    videos = [path for place in arguments[:num_places] for path in files.find(Path(place))]
+    if report and not report.absolute().parent.is_dir():
+        raise FileNotFoundError(f"{report}: there is no folder {report.parent}; make it first")
+    if model is None:
+        terminal.note(
+            "the small embedded model `lite` answers;"
+            " for CLIP's accuracy add --model openai/clip-vit-base-patch16"
+        )
+    if len(names) == 1:
+        terminal.note("a single label always scores 1; name others to compare it with")
+
+    from actionclip import report as html
+    from actionclip.recognizer import Recognizer
+
+    recognizer = Recognizer.load(model or DEFAULT_MODEL, device=device)
+    with terminal.progress("prompts") as progress:
+        task = progress.add_task("reading the labels", total=None)
+        label_embeddings = recognizer.embed_labels(
+            names, sentences, lambda done, total: progress.update(task, completed=done, total=total)
+        )
+    results: list[dict[str, object]] = []
+    sections: list[html.Section] = []
+    failures: list[str] = []
+    with terminal.progress("videos") as progress:
+        for path in progress.track(videos, description="recognizing"):
+            try:
+                frames = recognizer.read_frames(path)
+            except (ValueError, OSError) as error:
+                failures.append(str(error))
+                continue
+            predictions = recognizer.rank(recognizer.embed_frames(frames), names, label_embeddings)
+            if report:
+                sections.append(html.section(str(path), frames, predictions[: top or 10]))
+            if as_json:
+                shown = [vars(prediction) for prediction in predictions[:top]]
+                results.append({"video": str(path), "predictions": shown})
+            else:
+                _print_table(path, predictions[: top or 5])
+    if as_json and not (failures and not results):
+        print(json.dumps({"results": results}, ensure_ascii=False, indent=2))
+    if report and sections:
+        html.write(report, html.render(sections, model or DEFAULT_MODEL, len(names)))
+        terminal.note(f"the report is in {report}")
+    for failure in failures:
+        terminal.error(failure)
+    if failures:
+        if len(videos) > 1:
+            terminal.error(f"{len(failures)} of {len(videos)} videos could not be read")
+        raise typer.Exit(2)
+
+
+def _count_places(arguments: Sequence[str]) -> int:
+    """Count the arguments that are videos or folders; they stand before the labels."""
+    from actionclip.video import files
+
+    for number, argument in enumerate(arguments[1:], start=1):
+        path = Path(argument)
+        if not (files.is_named_like_a_video(path) or ("/" in argument and path.is_dir())):
+            return number
+    return len(arguments)
+
+
+def _print_table(video: Path, predictions: Sequence[Prediction]) -> None:
+    """Print one answer: a line for the video, then a line for each label with its bar."""
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table(box=None, show_header=False, pad_edge=False, title_justify="left")
+    for rank, prediction in enumerate(predictions, start=1):
+        bar = "█" * round(20 * prediction.score) or "▏"
+        table.add_row(f"{rank:>4}", escape(prediction.label), f"{prediction.score:.3f}", bar)
+    console = Console(highlight=False, soft_wrap=False)
+    console.print(escape(str(video)), style="bold", soft_wrap=True)
+    console.print(table)

@@ -1,0 +1,1 @@
+"""Tensors become embeddings. Knows no files but checkpoints, no seconds."""

@@ -1,0 +1,61 @@
+"""What every encoder offers: frames and texts go in, features of one shared width come out.
+
+An encoder knows no time: each frame is looked at alone (the visual prompts in `model/visual_prompts.py`
+are what lets frames see each other), and a temporal head joins the frame features of a clip.
+
+Shapes:
+    B: clips   T: frames of a clip   H W: pixels   N: texts   L: tokens   D: shared width
+"""
+
+from __future__ import annotations
+
+import abc
+import math
+from collections.abc import Sequence
+
+from jaxtyping import Float, Int
+from tokenizers import Tokenizer
+from torch import Tensor, nn
+
+
+class Encoder(nn.Module, abc.ABC):
+    """A vision tower and a text tower whose features can be compared."""
+
+    width: int
+    """D, the length of every feature vector."""
+    image_size: int
+    """Height and width, in pixels, of the frames that the vision tower takes."""
+    tokenizer: Tokenizer | None
+    """Saved with the model; None where the weights came without one and none fits."""
+    initial_logit_scale: float = math.log(100)
+    """The logarithm that `ActionCLIP.logit_scale` starts at; fits similarities of this encoder."""
+
+    vision_tower: nn.Module
+    text_tower: nn.Module
+
+    def prompt(self, *, shift: bool, joint_frames: int | None) -> None:
+        """Set the visual prompts that act inside a vision transformer.
+
+        Args:
+            shift: move channels of the patches between frames before every block.
+            joint_frames: let the patches of this many frames attend to each other; None: do not.
+
+        Raises:
+            ValueError: the vision tower is none.
+        """
+        raise ValueError(
+            "the visual prompts 'shift' and 'joint' act on the patches of a vision transformer, "
+            f"which {type(self).__name__} does not have; use a temporal head alone"
+        )
+
+    @abc.abstractmethod
+    def frame_features(self, clips: Float[Tensor, "B T 3 H W"]) -> Float[Tensor, "B T D"]:
+        """Encode frames, RGB in 0…1; the encoder normalises the pixels itself."""
+
+    @abc.abstractmethod
+    def tokenize(self, texts: Sequence[str]) -> Int[Tensor, "N L"]:
+        """Turn texts into token ids, padded to the longest; too long ones are cut, with a warning."""
+
+    @abc.abstractmethod
+    def text_features(self, token_ids: Int[Tensor, "N L"]) -> Float[Tensor, "N D"]:
+        """Encode texts that `tokenize` made."""

@@ -1,0 +1,1 @@
+"""A label becomes prompts. Knows no model, no video."""

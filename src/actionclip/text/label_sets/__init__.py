@@ -1,0 +1,25 @@
+"""The label lists of known benchmarks, as plain files: one label a line, in the benchmark's order.
+
+The names are the benchmarks' own, split into words and otherwise left alone, so that results can be
+compared with those of others. The first line of each file names its source.
+"""
+
+from pathlib import Path
+
+from actionclip.text import labels
+
+_FOLDER = Path(__file__).parent
+
+NAMES = tuple(sorted(file.stem for file in _FOLDER.glob("*.txt")))
+"""What `load` takes."""
+
+
+def load(name: str) -> list[str]:
+    """Give the labels of a benchmark; the place in the list is the label index.
+
+    Raises:
+        ValueError: there is no label set of this name.
+    """
+    if name not in NAMES:
+        raise ValueError(f"no label set is called {name!r}; there are {', '.join(NAMES)}")
+    return labels.read(_FOLDER / f"{name}.txt")

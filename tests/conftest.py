@@ -1,0 +1,39 @@
+"""What many tests need: real clips where they are at hand, and a small video made on the spot."""
+
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """Real clips and golden tensors, kept beside the project and not part of it."""
+    folder = Path(__file__).parents[2] / "shared"
+    if not folder.is_dir():
+        pytest.skip(f"needs the real clips and golden tensors in {folder.name}/ beside the project")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def square_frames() -> np.ndarray:
+    """Twenty frames, uint8 (T, H, W, 3): a white square moves to the right over black."""
+    frames = np.zeros((20, 96, 128, 3), np.uint8)
+    for index, frame in enumerate(frames):
+        frame[40:56, 4 * index : 4 * index + 16] = 255
+    return frames
+
+
+@pytest.fixture(scope="session")
+def moving_square(square_frames: np.ndarray, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Those frames as two seconds of H.264."""
+    path = tmp_path_factory.mktemp("video") / "moving_square.mp4"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=10)
+        stream.height, stream.width = square_frames.shape[1:3]
+        stream.pix_fmt = "yuv420p"
+        for frame in square_frames:
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
+        container.mux(stream.encode())
+    return path

@@ -1,0 +1,216 @@
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from actionclip.cli import main
+
+
+class Outcome(NamedTuple):
+    status: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def run(capsys, monkeypatch):
+    """Run the program in this process and give its exit status and what it printed."""
+
+    def run(*arguments: object) -> Outcome:
+        monkeypatch.setattr(sys, "argv", ["actionclip", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ending:
+            main()
+        out, err = capsys.readouterr()
+        return Outcome(ending.value.code or 0, out, err)
+
+    return run
+
+
+LABELS = ("a square that moves", "cooking in a kitchen")
+
+
+def test_help_imports_neither_torch_nor_transformers():
+    code = (
+        "import sys; sys.argv = ['actionclip', '--help']\n"
+        "from actionclip.cli import main\n"
+        "try: main()\n"
+        "except SystemExit: pass\n"
+        "sys.exit(str({'torch', 'transformers', 'numpy', 'av'} & set(sys.modules)))"
+    )
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert "recognize" in ended.stdout
+    assert ended.stderr.strip() == "set()"
+
+
+def test_a_video_and_labels_become_a_table(run, moving_square):
+    outcome = run("recognize", moving_square, *LABELS)
+    assert outcome.status == 0
+    assert moving_square.name in outcome.out.replace("\n", "")
+    assert all(label in outcome.out for label in LABELS)
+    assert "lite" in outcome.err
+    assert "--model openai/clip-vit-base-patch16" in outcome.err
+
+
+def test_json_is_one_document_of_the_promised_shape(run, moving_square):
+    outcome = run("recognize", moving_square, *LABELS, "--json")
+    document = json.loads(outcome.out)
+    assert list(document) == ["results"]
+    (result,) = document["results"]
+    assert set(result) == {"video", "predictions"}
+    assert result["video"] == str(moving_square)
+    scores = [prediction["score"] for prediction in result["predictions"]]
+    assert {prediction["label"] for prediction in result["predictions"]} == set(LABELS)
+    assert scores == sorted(scores, reverse=True)
+    assert sum(scores) == pytest.approx(1, abs=1e-5)
+
+
+def test_top_limits_the_answer_without_changing_it(run, moving_square):
+    labels = [*LABELS, "swimming"]
+    whole = json.loads(run("recognize", moving_square, *labels, "--json").out)["results"][0]
+    best = json.loads(run("recognize", moving_square, *labels, "--json", "--top", 1).out)
+    assert best["results"][0]["predictions"] == whole["predictions"][:1]
+
+
+def test_labels_and_templates_come_from_files(run, moving_square, tmp_path):
+    labels, templates = tmp_path / "labels.txt", tmp_path / "templates.txt"
+    labels.write_text("# mine\nBrushHair\nswimming\n")
+    templates.write_text("a person who is {}\n")
+    outcome = run(
+        "recognize", moving_square, "--labels", labels, "--templates", templates, "--json"
+    )
+    predictions = json.loads(outcome.out)["results"][0]["predictions"]
+    assert {prediction["label"] for prediction in predictions} == {"BrushHair", "swimming"}
+
+
+def test_a_folder_gives_each_video_the_answer_it_has_alone(run, moving_square, tmp_path):
+    folder = tmp_path / "klips übung"
+    (folder / "deeper").mkdir(parents=True)
+    for place in ("b.mp4", "deeper/a.mp4"):
+        shutil.copy(moving_square, folder / place)
+    (folder / "notes.txt").write_text("not a video")
+    together = json.loads(run("recognize", folder, *LABELS, "--json").out)["results"]
+    alone = json.loads(run("recognize", moving_square, *LABELS, "--json").out)["results"][0]
+    assert [Path(result["video"]).name for result in together] == ["b.mp4", "a.mp4"]
+    for result in together:
+        for one, other in zip(result["predictions"], alone["predictions"], strict=True):
+            assert one["label"] == other["label"]
+            assert one["score"] == pytest.approx(other["score"], abs=1e-4)
+
+
+def test_one_unreadable_video_does_not_stop_the_rest(run, moving_square, tmp_path):
+    broken = tmp_path / "broken.mp4"
+    broken.write_text("no video at all")
+    outcome = run("recognize", broken, moving_square, *LABELS, "--json")
+    assert outcome.status == 2
+    assert [result["video"] for result in json.loads(outcome.out)["results"]] == [
+        str(moving_square)
+    ]
+    assert "broken.mp4" in outcome.err
+    assert "1 of 2 videos could not be read" in outcome.err
+
+
+def test_the_report_is_one_page_with_frames_and_no_outside_resource(run, moving_square, tmp_path):
+    report = tmp_path / "report.html"
+    outcome = run("recognize", moving_square, "a <b>bold</b> move", "swimming", "--report", report)
+    page = report.read_text()
+    assert outcome.status == 0
+    assert page.count("data:image/jpeg;base64,") == 8
+    assert "a &lt;b&gt;bold&lt;/b&gt; move" in page
+    assert not any(word in page for word in ("http:", "https:", "<script", "<link", "url("))
+
+
+def test_one_label_works_with_a_note(run, moving_square):
+    outcome = run("recognize", moving_square, "swimming", "--json")
+    assert json.loads(outcome.out)["results"][0]["predictions"] == [
+        {"label": "swimming", "score": 1.0}
+    ]
+    assert "a single label always scores 1" in outcome.err
+
+
+def test_a_label_of_300_words_is_cut_with_a_warning(run, moving_square):
+    long_label = " ".join(f"jumping{i}" for i in range(300))
+    outcome = run("recognize", moving_square, long_label, "swimming", "--json")
+    assert outcome.status == 0
+    assert outcome.err.count("warning:") == 1
+    assert "jumping0" in outcome.err
+
+
+@pytest.mark.slow
+def test_five_thousand_labels_work(run, moving_square, tmp_path):
+    labels = tmp_path / "labels.txt"
+    labels.write_text("\n".join(f"action number {i}" for i in range(5000)))
+    outcome = run("recognize", moving_square, "--labels", labels, "--json")
+    assert len(json.loads(outcome.out)["results"][0]["predictions"]) == 5000
+
+
+def _empty(folder: Path) -> Path:
+    (folder / "empty.mp4").write_bytes(b"")
+    return folder / "empty.mp4"
+
+
+def _text(folder: Path) -> Path:
+    (folder / "text.mp4").write_text("hello " * 1000)
+    return folder / "text.mp4"
+
+
+def _folder(folder: Path) -> Path:
+    (folder / "clips").mkdir()
+    return folder / "clips"
+
+
+@pytest.mark.parametrize(
+    ("make", "complaint"),
+    [
+        (lambda folder: folder / "nowhere.mp4", "nowhere.mp4: no such file"),
+        (_empty, "empty.mp4"),
+        (_text, "text.mp4"),
+        (_folder, "clips: the folder holds no video"),
+    ],
+)
+def test_bad_videos_get_one_line_and_status_2(run, tmp_path, make, complaint):
+    outcome = run("recognize", make(tmp_path), *LABELS)
+    errors = [line for line in outcome.err.splitlines() if not line.startswith("note:")]
+    assert outcome.status == 2
+    assert outcome.out == ""
+    assert len(errors) == 1
+    assert errors[0].startswith("error: ")
+    assert complaint in errors[0]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        ([], "there is no label"),
+        (["swimming", ""], "label 2 is empty"),
+        (["brush_hair", "brush hair"], "say the same"),
+        (["swimming", "--labels", "nowhere.txt"], "nowhere.txt: no such file"),
+        (["swimming", "--templates", "nowhere.txt"], "nowhere.txt: no such file"),
+        (["swimming", "--model", "no-such-model"], "lite"),
+        (["swimming", "--report", "no/such/folder/report.html"], "make it first"),
+    ],
+)
+def test_bad_arguments_get_one_line_and_status_2_and_no_file(
+    run, moving_square, tmp_path, monkeypatch, arguments, complaint
+):
+    monkeypatch.chdir(tmp_path)
+    outcome = run("recognize", moving_square, *arguments)
+    errors = [line for line in outcome.err.splitlines() if not line.startswith("note:")]
+    assert outcome.status == 2
+    assert outcome.out == ""
+    assert len(errors) == 1
+    assert complaint in errors[0]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_template_without_a_hole_is_refused_before_the_model_is_loaded(
+    run, moving_square, tmp_path
+):
+    templates = tmp_path / "templates.txt"
+    templates.write_text("a video\n")
+    outcome = run("recognize", moving_square, "swimming", "--templates", templates)
+    assert outcome.status == 2
+    assert "has 0 holes" in outcome.err

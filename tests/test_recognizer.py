@@ -1,0 +1,63 @@
+import numpy as np
+import pytest
+
+from actionclip import Prediction, Recognizer
+from actionclip.text import prompts
+
+LABELS = ["a square that moves", "cooking in a kitchen", "swimming"]
+
+
+@pytest.fixture(scope="module")
+def recognizer() -> Recognizer:
+    return Recognizer.load("lite")
+
+
+def test_predictions_are_probabilities_best_first(recognizer, moving_square):
+    predictions = recognizer.recognize(moving_square, LABELS)
+    scores = [prediction.score for prediction in predictions]
+    assert all(isinstance(prediction, Prediction) for prediction in predictions)
+    assert {prediction.label for prediction in predictions} == set(LABELS)
+    assert scores == sorted(scores, reverse=True)
+    assert sum(scores) == pytest.approx(1, abs=1e-5)
+
+
+def test_the_order_of_the_labels_does_not_matter(recognizer, moving_square):
+    one = recognizer.recognize(moving_square, LABELS)
+    other = recognizer.recognize(moving_square, LABELS[::-1])
+    assert [prediction.label for prediction in one] == [prediction.label for prediction in other]
+    assert [p.score for p in one] == pytest.approx([p.score for p in other], abs=1e-6)
+
+
+def test_frames_in_memory_give_the_answer_of_their_file(recognizer, moving_square, square_frames):
+    from_file = {p.label: p.score for p in recognizer.recognize(moving_square, LABELS)}
+    from_memory = {p.label: p.score for p in recognizer.recognize(square_frames, LABELS)}
+    assert from_memory == pytest.approx(from_file, abs=0.03)  # the file is lossy
+
+
+def test_scores_are_the_mean_over_templates(recognizer, moving_square):
+    templates = ["a video of {}", "{}, an action"]
+    each = [
+        {p.label: p.score for p in recognizer.recognize(moving_square, LABELS, [template])}
+        for template in templates
+    ]
+    both = {p.label: p.score for p in recognizer.recognize(moving_square, LABELS, templates)}
+    assert both == pytest.approx({label: (each[0][label] + each[1][label]) / 2 for label in LABELS})
+
+
+def test_a_prompt_is_embedded_once(recognizer):
+    told: list[tuple[int, int]] = []
+    recognizer.embed_labels(["knitting", "juggling"], prompts.PAPER)
+    recognizer.embed_labels(["juggling", "archery"], prompts.PAPER, lambda *done: told.append(done))
+    assert told == [(16, 16)]
+
+
+def test_label_embeddings_do_not_depend_on_what_they_are_embedded_with(recognizer):
+    fresh = Recognizer(recognizer.model)
+    together = fresh.embed_labels(["golf", "a very long label about " + "many " * 30 + "things"])
+    alone = Recognizer(recognizer.model).embed_labels(["golf"])
+    assert np.allclose(together[:, :1].numpy(), alone.numpy(), atol=1e-5)
+
+
+def test_an_array_without_frames_is_refused(recognizer):
+    with pytest.raises(ValueError, match="holds no frame"):
+        recognizer.recognize(np.zeros((0, 4, 4, 3), np.uint8), LABELS)
