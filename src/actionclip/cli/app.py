@@ -12,6 +12,7 @@ import sys
 import typer
 
 from actionclip.cli import terminal
+from actionclip.cli.data import data
 from actionclip.cli.recognize import recognize
 
 app = typer.Typer(
@@ -21,6 +22,7 @@ app = typer.Typer(
     rich_markup_mode=None,  # plain help: the styled one takes twice as long to start
 )
 app.command()(recognize)
+app.add_typer(data, name="data")
 
 
 @app.callback()
@@ -30,9 +32,9 @@ def actionclip() -> None:
 
 def main() -> None:
     """Run the program and turn mistakes into one line and an exit status."""
-    terminal.show_warnings()
     try:
-        app()
+        with terminal.showing_warnings():
+            app()
     except BrokenPipeError:  # the reader of our output left, as `head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)

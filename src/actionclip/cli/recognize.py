@@ -78,11 +78,8 @@ def recognize(
     from actionclip.recognizer import Recognizer
 
     recognizer = Recognizer.load(model or DEFAULT_MODEL, device=device)
-    with terminal.progress("prompts") as progress:
-        task = progress.add_task("reading the labels", total=None)
-        label_embeddings = recognizer.embed_labels(
-            names, sentences, lambda done, total: progress.update(task, completed=done, total=total)
-        )
+    with terminal.counter("reading the labels", "prompts") as count:
+        label_embeddings = recognizer.embed_labels(names, sentences, count)
     results: list[dict[str, object]] = []
     sections: list[html.Section] = []
     failures: list[str] = []

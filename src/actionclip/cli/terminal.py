@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -16,17 +18,22 @@ def note(message: str) -> None:
 
 
 def error(message: str) -> None:
-    """Say what went wrong, on one line."""
-    print(f"error: {' '.join(message.split())}", file=sys.stderr)
+    """Say what went wrong, a line for each line of the message."""
+    for line in message.splitlines():
+        print(f"error: {line}", file=sys.stderr)
 
 
-def show_warnings() -> None:
-    """Print what the library logs, one line each, from warnings upward."""
+@contextmanager
+def showing_warnings() -> Iterator[None]:
+    """Print what the library logs meanwhile, one line each, from warnings upward."""
     handler = logging.StreamHandler()
     handler.setFormatter(logging.Formatter("warning: %(message)s"))
     library = logging.getLogger("actionclip")
     library.addHandler(handler)
-    library.propagate = False
+    try:
+        yield
+    finally:
+        library.removeHandler(handler)
 
 
 def progress(unit: str) -> Progress:
@@ -46,3 +53,11 @@ def progress(unit: str) -> Progress:
         transient=True,
         disable=not console.is_terminal,
     )
+
+
+@contextmanager
+def counter(description: str, unit: str) -> Iterator[Callable[[int, int], None]]:
+    """Show a progress bar; call what it gives with how many are done, and of how many."""
+    with progress(unit) as bar:
+        task = bar.add_task(description, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)

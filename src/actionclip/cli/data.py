@@ -1,0 +1,105 @@
+"""`actionclip data`: look at a data set, write it as a table, or make one on the spot."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from actionclip.cli import terminal
+
+data = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
+
+Data = Annotated[
+    Path,
+    typer.Argument(
+        metavar="DATA", help="A folder per label, a table (.csv, .tsv, .parquet), a list."
+    ),
+]
+Videos = Annotated[
+    Path | None,
+    typer.Option(metavar="FOLDER", help="Where the videos are, if not beside the list."),
+]
+Labels = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="The labels in order, one a line.")
+]
+Seed = Annotated[int, typer.Option(help="Of the split, if the data names none.")]
+
+
+@data.callback()
+def actionclip_data() -> None:
+    """Check, convert and make data sets."""
+
+
+@data.command()
+def check(
+    data: Data,
+    videos: Videos = None,
+    labels: Labels = None,
+    seed: Seed = 0,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+) -> None:
+    """Say what is in a data set and what would break a training; then the exit status is 1."""
+    from rich.console import Console
+
+    from actionclip.data import check as checking
+    from actionclip.data import check_table
+    from actionclip.text import labels as label_lists
+
+    with terminal.counter("looking at the videos", "videos") as count:
+        report = checking.check(
+            data, videos, label_lists.read(labels) if labels else None, seed, count
+        )
+    if as_json:
+        print(report.to_json())
+    else:
+        Console().print(check_table.render(report))
+    if not report.ok:
+        raise typer.Exit(1)
+
+
+@data.command()
+def convert(
+    data: Data,
+    output: Annotated[Path, typer.Argument(metavar="TABLE.csv", help="The table to write.")],
+    videos: Videos = None,
+    labels: Labels = None,
+    seed: Seed = 0,
+) -> None:
+    """Write a data set of any form as a table: path,label,start,end,split,group."""
+    from actionclip.data import convert as converting
+    from actionclip.data import reading
+    from actionclip.text import labels as label_lists
+
+    annotations = reading.read(data, videos, label_lists.read(labels) if labels else None, seed)
+    converting.write(annotations, output)
+    terminal.note(f"{len(annotations.examples)} examples are in {output}")
+
+
+make = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
+data.add_typer(make, name="make", help="Make a data set on the spot.")
+
+
+@make.callback()
+def actionclip_data_make() -> None:
+    """Make a data set on the spot."""
+
+
+@make.command()
+def stick_figures(
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="To be made.")],
+    clips_per_action: Annotated[int, typer.Option(min=1, help="Videos of each action.")] = 40,
+    seed: Annotated[int, typer.Option(help="Another seed draws other people.")] = 0,
+    multi_label: Annotated[
+        bool, typer.Option("--multi-label", help="Two actions at a time.")
+    ] = False,
+) -> None:
+    """Draw short videos of an articulated figure that does sixteen actions."""
+    from actionclip.data import stick_figures as figures
+
+    with terminal.counter("drawing", "clips") as count:
+        num_clips = figures.make(
+            folder, clips_per_action, seed, multi_label=multi_label, on_clip=count
+        )
+    terminal.note(f"{num_clips} clips are in {folder}")
