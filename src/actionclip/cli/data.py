@@ -22,7 +22,8 @@ Videos = Annotated[
     typer.Option(metavar="FOLDER", help="Where the videos are, if not beside the list."),
 ]
 Labels = Annotated[
-    Path | None, typer.Option(metavar="FILE", help="The labels in order, one a line.")
+    str | None,
+    typer.Option(metavar="FILE", help="The labels in order, one a line; or the name of a set."),
 ]
 Seed = Annotated[int, typer.Option(help="Of the split, if the data names none.")]
 
@@ -45,11 +46,11 @@ def check(
 
     from actionclip.data import check as checking
     from actionclip.data import check_table
-    from actionclip.text import labels as label_lists
+    from actionclip.text import label_sets
 
     with terminal.counter("looking at the videos", "videos") as count:
         report = checking.check(
-            data, videos, label_lists.read(labels) if labels else None, seed, count
+            data, videos, label_sets.find(labels) if labels else None, seed, count
         )
     if as_json:
         print(report.to_json())
@@ -68,12 +69,12 @@ def convert(
     seed: Seed = 0,
 ) -> None:
     """Write a data set of any form as a table: path,label,start,end,split,group."""
-    from actionclip.data import convert as converting
     from actionclip.data import reading
-    from actionclip.text import labels as label_lists
+    from actionclip.data.formats import table
+    from actionclip.text import label_sets
 
-    annotations = reading.read(data, videos, label_lists.read(labels) if labels else None, seed)
-    converting.write(annotations, output)
+    annotations = reading.read(data, videos, label_sets.find(labels) if labels else None, seed)
+    table.write(annotations, output)
     terminal.note(f"{len(annotations.examples)} examples are in {output}")
 
 

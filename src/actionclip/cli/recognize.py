@@ -24,8 +24,8 @@ def recognize(
         typer.Argument(metavar="LABEL", help="Actions in your own words."),
     ] = None,
     labels: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="Read the labels from a file, one a line."),
+        str | None,
+        typer.Option(metavar="FILE", help="Labels, one a line; or a set: kinetics400, ucf101, ..."),
     ] = None,
     model: Annotated[
         str | None,
@@ -55,13 +55,13 @@ def recognize(
     Further videos and folders may follow the first: an argument that ends like a video (.mp4,
     .avi, ...) or is a folder written with a slash. With --labels, every argument is one.
     """
+    from actionclip.text import label_sets, prompts
     from actionclip.text import labels as label_lists
-    from actionclip.text import prompts
     from actionclip.video import files
 
     arguments = [video, *(label or [])]
     num_places = len(arguments) if labels else _count_places(arguments)
-    names = label_lists.read(labels) if labels else label_lists.check(arguments[num_places:])
+    names = label_sets.find(labels) if labels else label_lists.check(arguments[num_places:])
     sentences = prompts.read(templates) if templates else None
     videos = [path for place in arguments[:num_places] for path in files.find(Path(place))]
     if report and not report.absolute().parent.is_dir():

@@ -23,3 +23,20 @@ def load(name: str) -> list[str]:
     if name not in NAMES:
         raise ValueError(f"no label set is called {name!r}; there are {', '.join(NAMES)}")
     return labels.read(_FOLDER / f"{name}.txt")
+
+
+def find(name_or_file: str) -> list[str]:
+    """Give the labels of a benchmark, or those of a text file, one a line.
+
+    Raises:
+        FileNotFoundError: it is neither the name of a label set nor a file.
+        ValueError: the file holds no labels, or two that say the same.
+    """
+    if name_or_file in NAMES:
+        return load(name_or_file)
+    if not Path(name_or_file).is_file():
+        raise FileNotFoundError(
+            f"{name_or_file}: no such file; give a text file with one label a line,"
+            f" or one of {', '.join(NAMES)}"
+        )
+    return labels.read(Path(name_or_file))

@@ -1,0 +1,194 @@
+"""Annotations become torch data sets: clips with their labels, for training and for testing.
+
+What is drawn for a clip (frames, augmentation) depends on its seed alone, so neither the number of
+workers nor the order changes it. A video that cannot be read becomes a `Damage`, which `loading`
+counts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int, UInt8
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from actionclip.data import clips
+from actionclip.data.annotations import Annotations, Example
+from actionclip.data.augmentation import Augmentation
+from actionclip.data.clips import Sampling
+from actionclip.video import transforms
+
+
+class Sample(NamedTuple):
+    """What the data sets give."""
+
+    clip: Tensor
+    """(T, 3, S, S) for training; (V, T, 3, S, S) for testing, V views = windows × crops."""
+    labels: Int[Tensor, " N"]
+    """1 for each label of the example."""
+    example: int
+    """Its place in the annotations."""
+
+
+class Damage(NamedTuple):
+    """Given instead of a sample if the video cannot be read."""
+
+    example: int
+    """Its place in the annotations."""
+    reason: str
+
+
+@dataclass(frozen=True)
+class Cropped:
+    """The clip as for testing: the middle square."""
+
+    image_size: int
+
+    def __call__(
+        self, frames: UInt8[np.ndarray, "T H W 3"], seed: int, mirror: bool
+    ) -> Float[Tensor, "T 3 S S"]:
+        """Crop; nothing is drawn."""
+        return transforms.to_clip(transforms.centre_crop(frames, self.image_size))
+
+
+@dataclass(frozen=True)
+class Augmented:
+    """The clip with the paper's augmentation."""
+
+    augmentation: Augmentation
+
+    def __call__(
+        self, frames: UInt8[np.ndarray, "T H W 3"], seed: int, mirror: bool
+    ) -> Float[Tensor, "T 3 S S"]:
+        """Augment; everything is drawn from the seed."""
+        return self.augmentation.augment_clip(transforms.to_clip(frames), seed, flip=mirror)
+
+
+Transform = Callable[[np.ndarray, int, bool], Tensor]
+"""Frames, a seed, and whether the mirror image shows the same action, become the clip."""
+
+
+class TrainingClips(Dataset[Sample | Damage]):
+    """A clip of each example, drawn anew for each seed."""
+
+    def __init__(
+        self,
+        annotations: Annotations,
+        sampling: Sampling,
+        transform: Transform,
+        *,
+        short_side: int = 256,
+        one_sided: Collection[str] = (),
+        seed: int = 0,
+    ) -> None:
+        """Take the examples as they are; nothing is opened yet.
+
+        Args:
+            annotations: those of one split, usually.
+            sampling: which frames make a clip.
+            transform: makes the clip of the frames: `Augmented`, `Cropped`.
+            short_side: to which frames are scaled while they are decoded.
+            one_sided: labels whose mirror image is another action, such as walking to the left.
+            seed: of clips that are asked for without one.
+        """
+        self.annotations = annotations
+        self.sampling = sampling
+        self.transform = transform
+        self.short_side = short_side
+        self.one_sided = frozenset(one_sided)
+        self.seed = seed
+        self._epoch = torch.zeros((), dtype=torch.long).share_memory_()  # workers see it change
+
+    def set_epoch(self, epoch: int) -> None:
+        """Let clips that are asked for without a seed be drawn anew."""
+        self._epoch.fill_(epoch)
+
+    def __len__(self) -> int:
+        return len(self.annotations.examples)
+
+    def __getitem__(self, key: int | tuple[int, int]) -> Sample | Damage:
+        """Give the clip of an example: of its index, or of its index and a seed."""
+        index, seed = key if isinstance(key, tuple) else (key, self._seed_of(key))
+        example = self.annotations.examples[index]
+        frame_seed, pixel_seed = np.random.SeedSequence(seed).generate_state(2).tolist()
+        try:
+            span = clips.span(example)
+            numbers = self.sampling.random(len(span), np.random.default_rng(frame_seed))
+            frames = clips.read(example, numbers + span.start, self.short_side)
+        except (OSError, ValueError) as error:
+            return Damage(index, str(error))
+        mirror = self.one_sided.isdisjoint(example.labels)
+        clip = self.transform(frames, pixel_seed, mirror)
+        return Sample(clip, mark(self.annotations, example), index)
+
+    def _seed_of(self, index: int) -> int:
+        words = (self.seed, int(self._epoch), index)
+        return int(np.random.SeedSequence(words).generate_state(1, np.uint64)[0])
+
+
+class TestViews(Dataset[Sample | Damage]):
+    """All views of each example: the same every time."""
+
+    __test__ = False  # not a test of pytest's
+
+    def __init__(
+        self,
+        annotations: Annotations,
+        sampling: Sampling,
+        image_size: int,
+        *,
+        num_windows: int = 1,
+        num_crops: int = 1,
+    ) -> None:
+        """Take the examples as they are; nothing is opened yet.
+
+        Args:
+            annotations: those of one split, usually.
+            sampling: which frames make a clip.
+            image_size: S, height and width of the views.
+            num_windows: clips of each example, spread over time.
+            num_crops: 1 (the middle square), or 3 along the long side.
+
+        Raises:
+            ValueError: another number of crops.
+        """
+        if num_crops not in (1, 3):
+            raise ValueError(f"{num_crops} crops: a view is the middle crop, or one of 3")
+        self.annotations = annotations
+        self.sampling = sampling
+        self.image_size = image_size
+        self.num_windows = num_windows
+        self.num_crops = num_crops
+
+    def __len__(self) -> int:
+        return len(self.annotations.examples)
+
+    def __getitem__(self, index: int) -> Sample | Damage:
+        """Give all views of an example; each frame is decoded once."""
+        example = self.annotations.examples[index]
+        try:
+            span = clips.span(example)
+            numbers = self.sampling.windows(len(span), self.num_windows)  # (windows, T)
+            short_side = transforms.short_side_for(self.image_size)
+            frames = clips.read(example, numbers.flatten() + span.start, short_side)
+        except (OSError, ValueError) as error:
+            return Damage(index, str(error))
+        if self.num_crops == 1:
+            crops = transforms.centre_crop(frames, self.image_size)[None]
+        else:
+            crops = transforms.three_crops(frames, self.image_size)
+        clip = torch.stack([transforms.to_clip(crop) for crop in crops])  # (crops, windows × T, …)
+        views = clip.unflatten(1, numbers.shape).transpose(0, 1).flatten(0, 1)  # (V, T, 3, S, S)
+        return Sample(views, mark(self.annotations, example), index)
+
+
+def mark(annotations: Annotations, example: Example) -> Int[Tensor, " N"]:
+    """Give 1 for each label of an example, 0 for the others."""
+    marked = torch.zeros(len(annotations.labels), dtype=torch.long)
+    marked[annotations.label_indices(example)] = 1
+    return marked

@@ -1,0 +1,65 @@
+"""Labels become the pairs of them that nearly say the same, mostly a slip of whoever wrote them.
+
+"riding a bike" and "ride bikes" are two labels to a program and one action to a person. "pulling
+from left to right" and "pulling from right to left" are two; so words are compared, in their order.
+"""
+
+from __future__ import annotations
+
+import difflib
+import itertools
+import re
+from collections import defaultdict
+from collections.abc import Sequence
+
+_ARTICLES = frozenset(("a", "an", "the"))
+_ENDING = re.compile(r"(?<=\w{3})(ing|es|e|s)$")
+_LONG = 6
+"""Of shorter words, one letter often makes another: onto, into."""
+
+
+def nearly_same(labels: Sequence[str]) -> list[tuple[str, str]]:
+    """Give the pairs that differ only in articles, endings, signs and spaces, or in one slip.
+
+    >>> nearly_same(["riding a bike", "ride bikes", "clapping", "squatting", "sqautting"])
+    [('riding a bike', 'ride bikes'), ('squatting', 'sqautting')]
+    """
+    by_length: dict[int, list[tuple[str, tuple[str, ...]]]] = defaultdict(list)
+    by_letters: dict[str, str] = {}
+    pairs: dict[tuple[str, str], None] = {}
+    for label in labels:
+        words = _words(label)
+        letters = "".join(map(_stem, words))
+        if letters in by_letters:
+            pairs[by_letters[letters], label] = None
+        by_letters.setdefault(letters, label)
+        by_length[len(words)].append((label, words))
+    for of_one_length in by_length.values():
+        for (label, words), (other, other_words) in itertools.combinations(of_one_length, 2):
+            if _one_is_mistyped(words, other_words):
+                pairs[label, other] = None
+    return list(pairs)
+
+
+def _words(label: str) -> tuple[str, ...]:
+    words = re.findall(r"\w+", label.casefold().replace("'", ""))
+    return tuple(word for word in words if word not in _ARTICLES)
+
+
+def _stem(word: str) -> str:
+    stem = _ENDING.sub("", word)
+    doubled = len(stem) > 3 and stem[-1] == stem[-2] and stem != word
+    return stem[:-1] if doubled else stem
+
+
+def _one_is_mistyped(words: tuple[str, ...], other: tuple[str, ...]) -> bool:
+    """Say whether one word differs, by two letters swapped or one left out."""
+    differing = [pair for pair in zip(words, other, strict=True) if pair[0] != pair[1]]
+    if len(differing) != 1:
+        return False
+    short, long = sorted(differing[0], key=len)
+    if len(short) < _LONG or len(long) - len(short) > 1:
+        return False
+    blocks = difflib.SequenceMatcher(None, short, long).get_matching_blocks()
+    kept = sum(block.size for block in blocks)
+    return kept >= len(long) - 1 and (len(short) < len(long) or sorted(short) == sorted(long))

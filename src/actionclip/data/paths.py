@@ -1,0 +1,74 @@
+"""Paths that a list writes down become paths of files that lie in the data folder.
+
+Lists come from others, so what they write must not lead out of the folder: neither by `..`, nor as
+an absolute path, nor through a link.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from actionclip.video import files
+
+
+def inside(root: Path, written: str) -> Path:
+    """Give the path that is written, seen from `root`.
+
+    Raises:
+        ValueError: it leads out of `root`, or nowhere.
+    """
+    path = root / written
+    if not os.path.realpath(path).startswith(_real_folder(root)):
+        raise ValueError(
+            f"the path {written!r} leads out of the data folder {root};"
+            " move the file into it, or name the folder that holds all videos"
+        )
+    if not path.exists():
+        raise ValueError(f"there is no video at {written!r} in {root}; correct or remove the row")
+    return path
+
+
+@functools.lru_cache(maxsize=1)  # a list has a hundred thousand paths and one root
+def _real_folder(root: Path) -> str:
+    return os.path.realpath(root) + os.sep
+
+
+def end_in(root: Path, written: str) -> str:
+    """Give the longest end of an absolute path that exists below `root`; else what is written."""
+    parts = Path(written).parts
+    if not Path(written).is_absolute() or Path(written).is_relative_to(root):
+        return written
+    ends = (str(Path(*parts[i:])) for i in range(1, len(parts)))
+    return next((end for end in ends if (root / end).exists()), written)
+
+
+def videos_by_stem(root: Path) -> Mapping[str, Sequence[Path]]:
+    """Find every video below `root`, whatever folders it lies in, by its name without the ending.
+
+    Benchmarks name their videos uniquely; where people put them, and in which container, differs.
+    """
+    found: dict[str, list[Path]] = defaultdict(list)
+    seen: set[str] = set()
+    for folder, subfolders, names in os.walk(root, followlinks=True):
+        real = os.path.realpath(folder)  # a link can lead back up
+        if real in seen:
+            subfolders.clear()
+            continue
+        seen.add(real)
+        subfolders.sort()
+        for name in sorted(names):
+            path = Path(folder, name)
+            if files.is_named_like_a_video(path):
+                found[path.stem].append(path)
+    return found
+
+
+def the_one(found: Sequence[Path], folder_name: str) -> Path | None:
+    """Choose among videos of the same name: the only one, or the only one in such a folder."""
+    if len(found) > 1:
+        found = [path for path in found if path.parent.name == folder_name]
+    return found[0] if len(found) == 1 else None

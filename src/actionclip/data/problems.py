@@ -1,0 +1,52 @@
+"""Mistakes in data are collected, each with file and line, and told together.
+
+Someone who prepares a list of ten thousand clips wants all that is wrong with it, not one mistake a
+run.
+"""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+MAX_SHOWN = 20
+"""An error message holds this many problems; `data check` shows all."""
+
+
+@dataclass
+class Problems:
+    """What is wrong with a data set so far."""
+
+    found: list[str] = field(default_factory=list)
+
+    def add(self, source: str, what: str) -> None:
+        """Note a mistake: where it is written, what is wrong, and what to do."""
+        self.found.append(f"{source}: {what}")
+
+    def raise_if_any(self) -> None:
+        """Stop if there is a mistake.
+
+        Raises:
+            ValueError: there is; the message has one line for each.
+        """
+        if not self.found:
+            return
+        lines = self.found[:MAX_SHOWN]
+        if len(self.found) > MAX_SHOWN:
+            lines.append(f"… and {len(self.found) - MAX_SHOWN} more like these")
+        raise ValueError("\n".join(lines))
+
+
+def read_text(path: Path) -> str:
+    """Read a UTF-8 file, with or without a byte order mark.
+
+    Raises:
+        ValueError: it is in another encoding; the message names the first line that shows it.
+    """
+    data = path.read_bytes()
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise ValueError(
+            f"{path}:{line}: not UTF-8 text (byte 0x{data[error.start]:02x});"
+            " save the file as UTF-8"
+        ) from error

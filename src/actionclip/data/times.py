@@ -1,0 +1,49 @@
+"""The times that examples are given are compared with how long their videos are.
+
+Only videos with times are opened, each once. Whether the others can be opened, `check` tells.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+from actionclip.data.annotations import Example
+from actionclip.data.problems import Problems
+from actionclip.video import decode
+
+TOLERANCE_SECONDS = 0.5
+"""People round times, containers count them differently; sampling stays inside the video."""
+
+
+def check(examples: Sequence[Example], problems: Problems) -> None:
+    """Find parts of videos that begin after the video ends, or end later than it does."""
+    timed = sorted(
+        (e for e in examples if e.start_seconds is not None or e.end_seconds is not None),
+        key=lambda example: example.video,
+    )
+    parts = [list(part) for _, part in itertools.groupby(timed, key=lambda e: e.video)]
+    with ThreadPoolExecutor() as pool:  # decoding lets other threads run
+        for mistakes in pool.map(_mistakes, parts):
+            for example, mistake in mistakes:
+                problems.add(example.source, mistake)
+
+
+def _mistakes(parts: Sequence[Example]) -> list[tuple[Example, str]]:
+    """Compare the parts of one video with its duration."""
+    try:
+        duration = decode.probe(parts[0].video).duration_seconds
+    except ValueError as mistake:
+        return [(parts[0], f"the video cannot be read ({mistake})")]
+    return [
+        (
+            part,
+            f"the part from {part.start_seconds or 0:g} s to"
+            f" {'the end' if part.end_seconds is None else f'{part.end_seconds:g} s'} is not in"
+            f" the video, which lasts {duration:.2f} s; correct the times",
+        )
+        for part in parts
+        if (part.start_seconds or 0) >= duration
+        or (part.end_seconds or 0) > duration + TOLERANCE_SECONDS
+    ]

@@ -1,0 +1,68 @@
+import logging
+
+import pytest
+import torch
+
+from actionclip.data import loading, reading
+from actionclip.data.clips import Sampling
+from actionclip.data.dataset import Cropped, TestViews, TrainingClips
+from actionclip.data.loading import Loader
+
+
+@pytest.fixture
+def folder(tmp_path, place_videos):
+    place_videos(*(f"{label}/{i}.mp4" for label in ("run", "jump") for i in range(4)))
+    return tmp_path
+
+
+def clips(folder) -> TrainingClips:
+    return TrainingClips(reading.read(folder), Sampling(2), Cropped(32), short_side=48)
+
+
+def test_every_example_comes_once_and_the_last_batch_may_be_smaller(folder):
+    views = TestViews(reading.read(folder), Sampling(2), 32)
+    loader = Loader(views, loading.in_order(len(views), 3))
+    batches = list(loader)
+    assert [len(batch.examples) for batch in batches] == [3, 3, 2]
+    assert torch.cat([batch.examples for batch in batches]).tolist() == list(range(8))
+    assert batches[0].clips.shape == (3, 1, 2, 3, 32, 32)
+    assert batches[0].labels.shape == (3, 2)
+
+
+def test_the_number_of_workers_changes_nothing(folder):
+    keys = [[(3, 11), (0, 12)], [(1, 13)]]
+    alone = list(Loader(clips(folder), keys))
+    helped = list(Loader(clips(folder), keys, num_workers=2))
+    for here, there in zip(alone, helped, strict=True):
+        assert all(torch.equal(*pair) for pair in zip(here, there, strict=True))
+
+
+def test_workers_that_stay_see_the_next_epoch(folder):
+    dataset = clips(folder)
+    loader = Loader(dataset, loading.in_order(len(dataset), 4), num_workers=1)
+    first = next(iter(loader)).clips
+    list(loader)
+    dataset.set_epoch(1)
+    again = list(loader)
+    assert not torch.equal(again[0].clips, first)
+    assert torch.equal(again[0].clips, next(iter(Loader(dataset, [[0, 1, 2, 3]]))).clips)
+
+
+def test_a_damaged_video_is_left_out_named_and_counted_once(folder, caplog):
+    (folder / "run" / "2.mp4").write_bytes(b"broken")
+    dataset = clips(folder)
+    loader = Loader(dataset, loading.in_order(8, 2), damaged_limit=0.2)
+    with caplog.at_level(logging.WARNING):
+        sizes = [len(batch.examples) for batch in loader] + [len(b.examples) for b in loader]
+    assert sorted(sizes) == [1, 1, 2, 2, 2, 2, 2, 2]
+    assert caplog.text.count("2.mp4 is left out") == 1
+    [damaged] = loader.damaged
+    assert dataset.annotations.examples[damaged].video == folder / "run" / "2.mp4"
+
+
+def test_too_many_damaged_videos_stop_the_run(folder):
+    for number in range(3):
+        (folder / "run" / f"{number}.mp4").write_bytes(b"broken")
+    loader = Loader(clips(folder), loading.in_order(8, 1), damaged_limit=0.3)
+    with pytest.raises(ValueError, match="3 of 8 videos cannot be read, more than 30%"):
+        list(loader)
