@@ -27,7 +27,8 @@ from actionclip.video import decode, sampling, transforms
 PROMPTS_PER_BATCH = 256
 MAX_KEPT_PROMPTS = 100_000
 
-Video = str | PathLike[str] | UInt8[np.ndarray, "T H W 3"]
+Video = str | PathLike[str] | UInt8[np.ndarray, "_ _ _ 3"]
+"""A file, or its frames: (T, H, W, 3), RGB."""
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,8 @@ from actionclip.data.check import CheckReport
 
 def render(report: CheckReport) -> RenderableType:
     """Show the counts, then what is in the videos, then what is wrong; the verdict comes last."""
-    parts: list[RenderableType] = [_counts(report), *_facts(report)]
+    parts: list[RenderableType] = [_counts(report)] if report.counts else []
+    parts += _facts(report)
     parts += _listed("Mistakes", report.problems)
     parts += _listed(
         "Unreadable videos", [f"{path}: {reason}" for path, reason in report.unreadable.items()]

@@ -1,1 +1,1 @@
-"""A file becomes a clip: uint8 frames in, RGB, at the times that were asked for. Knows no model, no text."""
+"""A file becomes a clip: RGB frames, at the places that were asked for. No model, no text."""

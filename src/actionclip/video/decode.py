@@ -1,0 +1,173 @@
+"""A video file and places in it become frames, uint8, RGB, upright: by index, time or steady rate.
+
+What comes back equals decoding everything and picking, whatever the file; only the wanted frames
+are kept. Only regular files of this machine are opened. Knows nothing of clips, crops or models.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float, Integer, UInt8
+
+from actionclip.video import picking, source, timetable
+from actionclip.video.pixels import ToRGB
+
+logger = logging.getLogger(__name__)
+
+_ROUNDING_SECONDS = Fraction(1, 2000)
+"""Matroska and Flash round times to milliseconds: a frame may come this much late."""
+
+
+@dataclass(frozen=True)
+class VideoInfo:
+    """What a video file holds."""
+
+    path: Path
+    width: int
+    """In pixels, as shown: after turning it upright. Pixels are taken as square."""
+    height: int
+    num_frames: int
+    duration_seconds: float
+    """From the start of the first frame to the end of the last."""
+    frame_rate: float
+    """Frames a second, on average."""
+
+
+def probe(path: str | Path) -> VideoInfo:
+    """Say what a video holds; in most files nothing but the first frame is decoded for it.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: the file is not a video that can be decoded.
+    """
+    path = Path(path)
+    start, table = timetable.opening(path), timetable.timetable(path)
+    num_frames = len(table.ticks)
+    duration = float((table.end_tick - start.first_tick) * start.seconds_per_tick)
+    width, height = ToRGB(start.width, start.height, start.rotation).size_shown
+    return VideoInfo(path, width, height, num_frames, duration, num_frames / duration)
+
+
+def read_frames(
+    path: str | Path,
+    indices: Sequence[int] | Integer[np.ndarray, " T"],
+    short_side: int | None = None,
+) -> UInt8[np.ndarray, "T H W 3"]:
+    """Read the frames with these numbers, counted in the order of showing.
+
+    A frame that cannot be decoded is replaced by the one before it, with a warning.
+
+    Args:
+        path: a video file.
+        indices: from 0 to the number of frames - 1, in any order, repeats allowed.
+        short_side: scale the frames to this short side; by default they keep their size.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: the file is not a video that can be decoded, or it has no such frame.
+    """
+    path, numbers = Path(path), np.asarray(indices, np.int64)
+    start, table = timetable.opening(path), timetable.timetable(path)
+    num_frames = len(table.ticks)
+    if len(numbers) == 0:
+        raise ValueError(f"{path}: no frame was asked for; give at least one index")
+    if numbers.min() < 0 or numbers.max() >= num_frames:
+        raise ValueError(
+            f"{path}: frames {numbers.min()} to {numbers.max()} were asked for; "
+            f"the video has frames 0 to {num_frames - 1}"
+        )
+    if len(table.keyframes):
+        targets = table.ticks[numbers].tolist()
+        frames = picking.pick(path, start, sorted(set(targets)), table.keyframes.tolist())
+    else:
+        targets = numbers.tolist()
+        numbered = source.timed_frames(path, is_counted=True)
+        frames = picking.on_screen(numbered, sorted(set(targets)))
+    to_rgb = ToRGB(start.width, start.height, start.rotation, short_side)
+    found, num_replaced = {}, 0
+    for target, frame in frames:
+        found[target] = to_rgb(frame)
+        num_replaced += frame.pts != target and len(table.keyframes) > 0
+    if num_replaced:
+        logger.warning(
+            "%s: %d of the wanted frames cannot be decoded; the ones before them are used",
+            path,
+            num_replaced,
+        )
+    return np.stack([found[target] for target in targets])
+
+
+def read_frames_at(
+    path: str | Path,
+    seconds: Sequence[float] | Float[np.ndarray, " T"],
+    short_side: int | None = None,
+) -> UInt8[np.ndarray, "T H W 3"]:
+    """Read the frames on screen at these times; the file is read only around them.
+
+    Args:
+        path: a video file.
+        seconds: from the first frame, in any order, repeats allowed; after its end the video
+            stays on its last frame.
+        short_side: scale the frames to this short side; by default they keep their size.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: the file is not a video that can be decoded, or a time is negative.
+    """
+    path = Path(path)
+    if len(seconds) == 0 or min(seconds) < 0:
+        raise ValueError(f"{path}: times must be 0 seconds or later, and at least one")
+    start = timetable.opening(path)
+    targets = [
+        start.first_tick + math.floor((Fraction(time) + _ROUNDING_SECONDS) / start.seconds_per_tick)
+        for time in seconds
+    ]
+    to_rgb = ToRGB(start.width, start.height, start.rotation, short_side)
+    frames = picking.pick(path, start, sorted(set(targets)))
+    found = {target: to_rgb(frame) for target, frame in frames}
+    return np.stack([found[target] for target in targets])
+
+
+def stream_frames(
+    path: str | Path, frames_per_second: float, short_side: int | None = None
+) -> Iterator[tuple[float, UInt8[np.ndarray, "H W 3"]]]:
+    """Read a whole video at a steady rate, one frame at a time.
+
+    Args:
+        path: a video file.
+        frames_per_second: how many frames to give for each second of it.
+        short_side: scale the frames to this short side; by default they keep their size.
+
+    Yields:
+        Seconds from the first frame (0, 1 / rate, 2 / rate, …), and the frame then on screen.
+    """
+    path = Path(path)
+    start = timetable.opening(path)
+    to_rgb = ToRGB(start.width, start.height, start.rotation, short_side)
+
+    def first_step(tick: int) -> int:
+        """Give the number of the first step at a tick or after it."""
+        seconds = (tick - start.first_tick) * start.seconds_per_tick - _ROUNDING_SECONDS
+        return max(0, math.ceil(seconds * Fraction(frames_per_second)))
+
+    frames = picking.wanted_frames(
+        path, start, is_wanted=lambda tick, until: first_step(tick) < first_step(until)
+    )
+    tick, shown = next(frames)
+    step = 0
+    while shown is not None:
+        next_tick, next_frame = next(frames, (start.end_tick(tick, shown), None))
+        steps = range(step, first_step(next_tick))
+        if steps:
+            rgb = to_rgb(shown)
+            yield from ((step / frames_per_second, rgb) for step in steps)
+            step = steps.stop
+        tick, shown = next_tick, next_frame
+    timetable.warn_if_cut(path, start, tick, "what comes before")

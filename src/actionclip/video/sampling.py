@@ -1,0 +1,72 @@
+"""The length of a video becomes places to look: which frames make a clip. Arithmetic only.
+
+Segment sampling is that of temporal segment networks (Wang et al. 2016) as the official ActionCLIP
+code does it, counted from 0: the video is cut into equal parts and each gives one frame, its middle
+one for testing, a random one for training. Knows no files.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from jaxtyping import Float64, Int64
+
+
+def segment_middles(num_frames: int, num_segments: int) -> Int64[np.ndarray, " T"]:
+    """Pick the middle frame of each segment, as for testing.
+
+    A video that has no more frames than segments gives frames repeatedly, spread evenly.
+
+    >>> segment_middles(100, 4)
+    array([12, 37, 62, 87])
+    """
+    if num_segments == 1:
+        return np.array([num_frames // 2])
+    segments = np.arange(num_segments)
+    if num_frames <= num_segments:
+        return segments * num_frames // num_segments
+    # The middle of segment i is (i + 0.5) n / k - 0.5, and fractions are dropped.
+    return ((2 * segments + 1) * num_frames - num_segments) // (2 * num_segments)
+
+
+def random_in_segments(
+    num_frames: int, num_segments: int, generator: np.random.Generator
+) -> Int64[np.ndarray, " T"]:
+    """Pick a random frame of each segment, as for training.
+
+    A video that has no more frames than segments gives each frame once, and random ones again.
+    """
+    if num_frames <= num_segments:
+        again = generator.integers(num_frames, size=num_segments - num_frames)
+        return np.sort(np.concatenate([np.arange(num_frames), again]))
+    starts = np.arange(num_segments + 1) * num_frames // num_segments
+    return generator.integers(starts[:-1], starts[1:])
+
+
+def dense(
+    num_frames: int, frames_per_clip: int, stride: int, num_windows: int = 1
+) -> Int64[np.ndarray, "V T"]:
+    """Pick every `stride`-th frame in windows spread evenly over the video.
+
+    A single window is in its middle. Where the video is shorter than a window, the window stays on
+    the last frame.
+
+    >>> dense(num_frames=20, frames_per_clip=4, stride=2, num_windows=2)
+    array([[ 0,  2,  4,  6],
+           [13, 15, 17, 19]])
+    """
+    room = max(0, num_frames - 1 - (frames_per_clip - 1) * stride)
+    if num_windows == 1:
+        starts = np.array([room // 2])
+    else:
+        starts = np.arange(num_windows) * room // (num_windows - 1)
+    indices = starts[:, None] + stride * np.arange(frames_per_clip)  # (V, T)
+    return np.minimum(indices, num_frames - 1)
+
+
+def segment_middle_seconds(duration_seconds: float, num_segments: int) -> Float64[np.ndarray, " T"]:
+    """Give the middle time of each segment.
+
+    >>> segment_middle_seconds(10.0, 4)
+    array([1.25, 3.75, 6.25, 8.75])
+    """
+    return (np.arange(num_segments) + 0.5) * duration_seconds / num_segments

@@ -1,0 +1,134 @@
+"""A path becomes an open stream of pictures, or one sentence that says why not.
+
+Only regular files of this machine are opened: FFmpeg may use the protocol `file` and no other,
+and a folder, a pipe, a device or a playlist is refused. Knows nothing of times, indices or pixels.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import av
+import av.error
+from av.container import InputContainer
+from av.packet import Packet
+from av.stream import Discard, Disposition
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+
+logger = logging.getLogger(__name__)
+
+_PLAYLISTS = frozenset(["concat", "dash", "hls", "imf"])
+_LARGE_PICTURE = 1280 * 720
+"""Smaller pictures are decoded by one thread: handing them to several costs more than it gains."""
+
+
+@contextmanager
+def open_video(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
+    """Open the first stream of pictures in a file; the other streams are not read.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: it is not a video that can be decoded here; the message says why.
+    """
+    _check_is_filled_file(path)
+    try:
+        container = av.open(
+            str(path.absolute()),  # absolute, so that a file named "http:x" is a file
+            mode="r",
+            container_options={"protocol_whitelist": "file"},
+            metadata_errors="replace",
+        )
+    except (av.error.FFmpegError, OSError) as error:
+        raise ValueError(f"{path}: {_why_it_does_not_open(path, error)}") from error
+    with container:
+        if container.format.name in _PLAYLISTS:
+            raise ValueError(f"{path}: this is a playlist; give the video file that it names")
+        pictures = [
+            stream
+            for stream in container.streams.video
+            if not stream.disposition & Disposition.attached_pic  # the cover of a song
+        ]
+        if not pictures:
+            raise ValueError(f"{path}: the file has no pictures (only sound?); give a video")
+        if pictures[0].codec_context is None:
+            raise ValueError(f"{path}: the codec is not known here; convert the video to H.264")
+        for stream in container.streams:
+            if stream is not pictures[0]:
+                stream.discard = Discard.all
+        if pictures[0].width * pictures[0].height >= _LARGE_PICTURE:
+            pictures[0].thread_type = "AUTO"
+        else:
+            pictures[0].thread_count = 1
+        yield container, pictures[0]
+
+
+def packets(path: Path, container: InputContainer, stream: VideoStream) -> Iterator[Packet]:
+    """Give the coded pictures from the present position on, in the order of decoding.
+
+    Where the file breaks off they end, with a warning.
+    """
+    try:
+        for packet in container.demux(stream):
+            if packet.size:
+                yield packet
+    except av.error.FFmpegError as error:
+        logger.warning("%s: cannot be read to its end (%s); what comes before is used", path, error)
+
+
+def decode(stream: VideoStream, packet: Packet | None) -> list[VideoFrame]:
+    """Give the frames that are finished after one more packet, or all that remain for None.
+
+    A packet that is damaged beyond decoding gives none.
+    """
+    try:
+        return stream.codec_context.decode(packet)
+    except av.error.FFmpegError:
+        return []
+
+
+def frames(path: Path, container: InputContainer, stream: VideoStream) -> Iterator[VideoFrame]:
+    """Decode everything from the present position on, in the order of showing."""
+    for packet in packets(path, container, stream):
+        yield from decode(stream, packet)
+    yield from decode(stream, None)
+
+
+def with_ticks(frames: Iterable[VideoFrame], is_counted: bool) -> Iterator[tuple[int, VideoFrame]]:
+    """Give frames with their times in ticks, or where they are counted with their numbers."""
+    tick = -1
+    for frame in frames:
+        tick = tick + 1 if is_counted or frame.pts is None else frame.pts
+        yield tick, frame
+
+
+def timed_frames(path: Path, is_counted: bool) -> Iterator[tuple[int, VideoFrame]]:
+    """Decode a whole file, in the order of showing: ticks, or numbers if counted, and frames."""
+    with open_video(path) as (container, stream):
+        yield from with_ticks(frames(path, container, stream), is_counted)
+
+
+def _check_is_filled_file(path: Path) -> None:
+    if not path.exists():
+        raise FileNotFoundError(f"{path}: no such file; check the path")
+    if path.is_dir():
+        raise ValueError(f"{path}: this is a folder; give a video file")
+    if not path.is_file():
+        raise ValueError(f"{path}: not a regular file (a pipe or a device?); save it to a file")
+    if path.stat().st_size == 0:
+        raise ValueError(f"{path}: the file is empty (0 bytes); copy or record it again")
+
+
+def _why_it_does_not_open(path: Path, error: Exception) -> str:
+    if isinstance(error, PermissionError):
+        return "permission to read the file is denied; change its permissions"
+    with path.open("rb") as file:
+        is_mp4 = file.read(8)[4:] == b"ftyp"
+    if is_mp4:
+        return (
+            "the file is cut or was never finished (its index is missing); copy or record it again"
+        )
+    return "not a video that can be read; give a video (mp4, avi, mkv, webm, …)"

@@ -1,0 +1,72 @@
+"""Frames become the clip that a model takes: scaled, cropped, float 0…1; one way for all sources.
+
+Knows no files, no mean and no deviation: a model normalises pixels itself.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from av.video.frame import VideoFrame
+from jaxtyping import Float, UInt8
+from torch import Tensor
+
+from actionclip.video.pixels import ToRGB
+
+
+def short_side_for(image_size: int) -> int:
+    """Say to which short side frames are scaled before a crop of `image_size`: 256 for 224."""
+    return round(image_size * 8 / 7)
+
+
+def resize_short_side(
+    frames: UInt8[np.ndarray, "T H W 3"], short_side: int
+) -> UInt8[np.ndarray, "T h w 3"]:
+    """Scale frames to a short side, as the decoder does; the long side is rounded."""
+    height, width = frames.shape[1:3]
+    if min(height, width) == short_side:
+        return frames
+    to_rgb = ToRGB(width, height, short_side=short_side)
+    return np.stack([to_rgb(VideoFrame.from_ndarray(frame, format="rgb24")) for frame in frames])
+
+
+def centre_crop(
+    frames: UInt8[np.ndarray, "T H W 3"], size: int
+) -> UInt8[np.ndarray, "T {size} {size} 3"]:
+    """Cut a square from the middle."""
+    return three_crops(frames, size)[1]
+
+
+def three_crops(
+    frames: UInt8[np.ndarray, "T H W 3"], size: int
+) -> UInt8[np.ndarray, "3 T {size} {size} 3"]:
+    """Cut squares from the start, the middle and the end of the long side, centred on the short.
+
+    Raises:
+        ValueError: the frames are smaller than the square.
+    """
+    height, width = frames.shape[1:3]
+    if size > min(height, width):
+        raise ValueError(
+            f"a crop of {size} does not fit into frames of {width}x{height}; scale them"
+        )
+    top, left = (height - size) // 2, (width - size) // 2
+    if width >= height:
+        corners = [(top, 0), (top, left), (top, width - size)]
+    else:
+        corners = [(0, left), (top, left), (height - size, left)]
+    return np.stack([frames[:, y : y + size, x : x + size] for y, x in corners])
+
+
+def to_clip(frames: UInt8[np.ndarray, "T H W 3"]) -> Float[Tensor, "T 3 H W"]:
+    """Give frames as floats 0…1, channels first."""
+    pixels = torch.from_numpy(np.ascontiguousarray(frames))
+    return pixels.permute(0, 3, 1, 2).contiguous().float() / 255  # (T, 3, H, W)
+
+
+def test_clip(
+    frames: UInt8[np.ndarray, "T H W 3"], image_size: int
+) -> Float[Tensor, "T 3 {image_size} {image_size}"]:
+    """Make the clip for testing: short side to 8/7 of the size, middle square."""
+    scaled = resize_short_side(frames, short_side_for(image_size))
+    return to_clip(centre_crop(scaled, image_size))
