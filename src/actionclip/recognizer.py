@@ -89,7 +89,7 @@ class Recognizer:
     def read_frames(self, video: Video) -> UInt8[np.ndarray, "T H W 3"]:
         """Read the frames that the model looks at: the middle one of each equal part."""
         num_frames = self.model.config.num_frames
-        short_side = transforms.short_side_for(self.model.encoder.image_size)
+        short_side = self.model.encoder.short_side
         if isinstance(video, np.ndarray):
             if len(video) == 0:
                 raise ValueError("the array holds no frame; give at least one")
@@ -102,7 +102,8 @@ class Recognizer:
     @torch.inference_mode()
     def embed_frames(self, frames: UInt8[np.ndarray, "T H W 3"]) -> Float[Tensor, " D"]:
         """Embed frames that `read_frames` gave as one clip."""
-        clip = transforms.test_clip(frames, self.model.encoder.image_size)  # (T, 3, H, W)
+        encoder = self.model.encoder
+        clip = transforms.test_clip(frames, encoder.short_side, encoder.image_size)  # (T, 3, H, W)
         return self.model.embed_clips(clip[None].to(self.model.logit_scale.device))[0]
 
     @torch.inference_mode()

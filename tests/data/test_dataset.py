@@ -9,6 +9,7 @@ from actionclip.data.clips import Sampling
 from actionclip.data.dataset import Augmented, Cropped, Damage, Sample, TestViews, TrainingClips
 
 SIZE = 32
+SHORT_SIDE = 36
 
 
 def data_set(*videos: Path) -> Annotations:
@@ -64,7 +65,9 @@ def test_clips_of_one_sided_labels_are_not_mirrored(moving_square, one_sided, mi
 
 
 def test_views_are_windows_times_crops(moving_square):
-    views = TestViews(data_set(moving_square), Sampling(4), SIZE, num_windows=2, num_crops=3)
+    views = TestViews(
+        data_set(moving_square), Sampling(4), SHORT_SIDE, SIZE, num_windows=2, num_crops=3
+    )
     clips = sample(views[0]).clip
     assert clips.shape == (6, 4, 3, SIZE, SIZE)
     for window in range(2):
@@ -72,23 +75,26 @@ def test_views_are_windows_times_crops(moving_square):
         assert not torch.equal(left, middle)
         assert not torch.equal(middle, right)
     [middle_view] = sample(
-        TestViews(data_set(moving_square), Sampling(4), SIZE, num_windows=1)[0]
+        TestViews(data_set(moving_square), Sampling(4), SHORT_SIDE, SIZE, num_windows=1)[0]
     ).clip
-    two_windows = TestViews(data_set(moving_square), Sampling(4), SIZE, num_windows=2)
+    two_windows = TestViews(data_set(moving_square), Sampling(4), SHORT_SIDE, SIZE, num_windows=2)
     assert torch.equal(sample(two_windows[0]).clip, clips[[1, 4]])
     assert middle_view.shape == clips[0].shape
 
 
 def test_only_one_or_three_crops_are_known(moving_square):
     with pytest.raises(ValueError, match="2 crops"):
-        TestViews(data_set(moving_square), Sampling(4), SIZE, num_crops=2)
+        TestViews(data_set(moving_square), Sampling(4), SHORT_SIDE, SIZE, num_crops=2)
 
 
 @pytest.mark.parametrize("content", [b"", b"not a video at all"])
 def test_a_broken_video_becomes_a_damage_with_its_reason(tmp_path, content):
     broken = tmp_path / "broken.mp4"
     broken.write_bytes(content)
-    for item in (training(broken)[0], TestViews(data_set(broken), Sampling(4), SIZE)[0]):
+    for item in (
+        training(broken)[0],
+        TestViews(data_set(broken), Sampling(4), SHORT_SIDE, SIZE)[0],
+    ):
         assert isinstance(item, Damage)
         assert "broken.mp4" in item.reason
 

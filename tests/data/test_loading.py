@@ -20,7 +20,7 @@ def clips(folder) -> TrainingClips:
 
 
 def test_every_example_comes_once_and_the_last_batch_may_be_smaller(folder):
-    views = TestViews(reading.read(folder), Sampling(2), 32)
+    views = TestViews(reading.read(folder), Sampling(2), 36, 32)
     loader = Loader(views, loading.in_order(len(views), 3))
     batches = list(loader)
     assert [len(batch.examples) for batch in batches] == [3, 3, 2]

@@ -31,7 +31,7 @@ def test_prompts_come_template_by_template():
 
 @pytest.mark.parametrize("template", ["a video", "", "{} and {}", "{label}"])
 def test_a_template_without_exactly_one_hole_is_refused(template: str):
-    with pytest.raises(ValueError, match="write one {} where the label goes"):
+    with pytest.raises(ValueError, match=r"write one \{\} where the label goes"):
         prompts.fill([template], ["golf"])
 
 

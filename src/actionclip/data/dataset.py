@@ -140,6 +140,7 @@ class TestViews(Dataset[Sample | Damage]):
         self,
         annotations: Annotations,
         sampling: Sampling,
+        short_side: int,
         image_size: int,
         *,
         num_windows: int = 1,
@@ -150,6 +151,7 @@ class TestViews(Dataset[Sample | Damage]):
         Args:
             annotations: those of one split, usually.
             sampling: which frames make a clip.
+            short_side: to which frames are scaled while they are decoded.
             image_size: S, height and width of the views.
             num_windows: clips of each example, spread over time.
             num_crops: 1 (the middle square), or 3 along the long side.
@@ -161,6 +163,7 @@ class TestViews(Dataset[Sample | Damage]):
             raise ValueError(f"{num_crops} crops: a view is the middle crop, or one of 3")
         self.annotations = annotations
         self.sampling = sampling
+        self.short_side = short_side
         self.image_size = image_size
         self.num_windows = num_windows
         self.num_crops = num_crops
@@ -174,8 +177,7 @@ class TestViews(Dataset[Sample | Damage]):
         try:
             span = clips.span(example)
             numbers = self.sampling.windows(len(span), self.num_windows)  # (windows, T)
-            short_side = transforms.short_side_for(self.image_size)
-            frames = clips.read(example, numbers.flatten() + span.start, short_side)
+            frames = clips.read(example, numbers.flatten() + span.start, self.short_side)
         except (OSError, ValueError) as error:
             return Damage(index, str(error))
         if self.num_crops == 1:

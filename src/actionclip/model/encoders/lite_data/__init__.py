@@ -1,0 +1,1 @@
+"""The words that join the towers of `lite`: what people do with the things in a picture."""
