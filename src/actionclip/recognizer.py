@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from os import PathLike
 from pathlib import Path
 
 import numpy as np
@@ -27,7 +26,7 @@ from actionclip.video import decode, sampling, transforms
 PROMPTS_PER_BATCH = 256
 MAX_KEPT_PROMPTS = 100_000
 
-Video = str | PathLike[str] | UInt8[np.ndarray, "_ _ _ 3"]
+Video = str | Path | UInt8[np.ndarray, "_ _ _ 3"]
 """A file, or its frames: (T, H, W, 3), RGB."""
 
 
@@ -55,18 +54,36 @@ class Recognizer:
 
     @classmethod
     def load(
-        cls, name_or_path: str | PathLike[str] = "lite", *, device: str | None = None
+        cls,
+        name_or_path: str | Path = "lite",
+        *,
+        device: str | None = None,
+        precision: str = "auto",
     ) -> Recognizer:
         """Load a model by name ("lite", a hub name) or from a path (see `ActionCLIP.load`).
 
         Args:
             name_or_path: what to load.
             device: where it runs, "cpu" or "cuda"; by default a GPU if there is one.
+            precision: of the towers: "fp32", "bf16", or "auto", which is bf16 where the device
+                multiplies it fast.
 
         Raises:
             ValueError: there is no such model, or its files are damaged.
         """
-        return cls(ActionCLIP.load(name_or_path, device=device))
+        device = device or ("cuda" if torch.cuda.is_available() else "cpu")
+        return cls(ActionCLIP.load(name_or_path, device=device, precision=precision))
+
+    def push_to_hub(self, name: str, *, private: bool = False) -> None:
+        """Upload the model as a checkpoint that `load` takes by the same name.
+
+        Args:
+            name: "owner/model".
+            private: whether only you can see it.
+        """
+        from actionclip.model import hub  # late: it imports huggingface_hub
+
+        hub.push(self.model, name, private=private)
 
     def recognize(
         self, video: Video, labels: Sequence[str], templates: Sequence[str] | None = None
@@ -151,5 +168,5 @@ class Recognizer:
         scale = self.model.logit_scale.detach().float().exp()
         logits = scale * (label_embeddings.float() @ clip_embedding.float())  # (K, N)
         scores = logits.softmax(dim=-1).mean(dim=0)  # (N,)
-        ranking = scores.argsort(descending=True, stable=True).tolist()
+        ranking: list[int] = scores.argsort(descending=True, stable=True).tolist()
         return [Prediction(labels[index], float(scores[index])) for index in ranking]

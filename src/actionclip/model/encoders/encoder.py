@@ -26,15 +26,8 @@ class Encoder(nn.Module, abc.ABC):
     """D, the length of every feature vector."""
     image_size: int
     """Height and width, in pixels, of the frames that the vision tower takes."""
-
-    @property
-    def short_side(self) -> int:
-        """To how many pixels the short side of a frame is scaled before the middle is cut out.
-
-        The official margin: 256 for 224.
-        """
-        return round(self.image_size * 8 / 7)
-
+    short_side: int
+    """To how many pixels the short side of a frame is scaled before the middle is cut out."""
     tokenizer: Any
     """A `tokenizers.Tokenizer`, saved with the model; None where none is known that fits."""
     initial_logit_scale: float = math.log(100)

@@ -1,0 +1,237 @@
+"""The model: clips and texts become embeddings whose dot product says how well they match.
+
+An encoder makes features of frames and of texts, a temporal head makes one feature of a clip's
+frames. Knows no videos, no labels and no templates; `checkpoint` reads and writes it.
+
+Shapes:
+    B: clips   T: frames of a clip   H W: pixels   N: texts   L: tokens   D: shared width
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from actionclip.model import precision as precisions
+from actionclip.model import temporal_heads
+from actionclip.model.config import ModelConfig
+from actionclip.model.encoders.encoder import Encoder
+
+logger = logging.getLogger(__name__)
+
+_TEXTS_AT_ONCE = 256
+
+
+class ActionCLIP(nn.Module):
+    """Embeds clips and texts in one space; the likeness of two is their dot product."""
+
+    def __init__(self, config: ModelConfig, encoder: Encoder, temporal_head: nn.Module) -> None:
+        """Put the parts together; `load` also makes them.
+
+        Args:
+            config: says what the parts are, for the checkpoint.
+            encoder: makes features of frames and of texts.
+            temporal_head: makes clip features of frame features.
+        """
+        super().__init__()
+        self.config = config
+        self.encoder = encoder
+        self.temporal_head = temporal_head
+        self.logit_scale = nn.Parameter(torch.tensor(encoder.initial_logit_scale))
+        """Learnt; its exponential multiplies the cosines."""
+        self.precision = torch.float32
+        self._untrained_head: list[float] | None = None
+
+    @classmethod
+    def load(
+        cls,
+        name_or_path: str | Path,
+        *,
+        device: str | torch.device | None = None,
+        precision: str = "fp32",
+        temporal_head: str | None = None,
+        num_frames: int | None = None,
+        shift: bool | None = None,
+        joint: bool | None = None,
+        head_initialisation: str = "identity",
+    ) -> ActionCLIP:
+        """Load a model, ready for answers; what is not said stays as the weights were trained.
+
+        Args:
+            name_or_path: "lite", a hub name such as "openai/clip-vit-base-patch16", a checkpoint
+                directory, or an official .pt or .pth file.
+            device: where to put it; the CPU if not said.
+            precision: of the towers: "fp32", "bf16", or "auto", which is bf16 where the device
+                multiplies it fast. Similarities and logits are fp32 in any case.
+            temporal_head: one of `config.TEMPORAL_HEADS`.
+            num_frames: frames that a clip is sampled to.
+            shift: whether channels of the patches move between frames.
+            joint: whether the patches of all frames attend to each other.
+            head_initialisation: as in `with_visual_prompts`.
+
+        Raises:
+            FileNotFoundError: there is no such file.
+            ValueError: the name is not known, or the weights do not fit; says which and why.
+        """
+        # Late, because checkpoint builds what this module defines.
+        from actionclip.model import checkpoint
+
+        model = checkpoint.load(name_or_path).with_visual_prompts(
+            temporal_head=temporal_head,
+            num_frames=num_frames,
+            shift=shift,
+            joint=joint,
+            head_initialisation=head_initialisation,
+        )
+        return model.to(device or "cpu").in_precision(precision).eval()
+
+    def with_visual_prompts(
+        self,
+        *,
+        temporal_head: str | None = None,
+        num_frames: int | None = None,
+        shift: bool | None = None,
+        joint: bool | None = None,
+        head_initialisation: str = "identity",
+    ) -> ActionCLIP:
+        """Change how frames are brought together; what is not said stays as it is.
+
+        The encoder is shared with this model, and prompted; a head of another name is new.
+
+        Args:
+            temporal_head: one of `config.TEMPORAL_HEADS`.
+            num_frames: frames that a clip is sampled to.
+            shift: whether channels of the patches move between frames.
+            joint: whether the patches of all frames attend to each other.
+            head_initialisation: of a new head: "identity" answers as the mean over the frames
+                does, until it is trained; "paper" is the official code's, and knows nothing yet.
+
+        Raises:
+            ValueError: the encoder has no patches, or positions do not reach for so many frames.
+        """
+        if head_initialisation not in temporal_heads.INITIALISATIONS:
+            raise ValueError(
+                f"head_initialisation: unknown {head_initialisation!r}; known: "
+                f"{list(temporal_heads.INITIALISATIONS)}"
+            )
+        config = self.config.prompted(temporal_head, num_frames, shift, joint)
+        if (config.shift, config.joint) != (self.config.shift, self.config.joint):
+            joint_frames = config.num_frames if config.joint else None
+            self.encoder.prompt(shift=config.shift, joint_frames=joint_frames)
+        if config.temporal_head == self.config.temporal_head:
+            self.config = config
+            return self
+        identity = head_initialisation == "identity"
+        config = dataclasses.replace(
+            config, residual=identity and config.temporal_head == "transformer_cls"
+        )
+        head = temporal_heads.build(config, self.encoder.width)
+        if identity:
+            temporal_heads.start_as_identity(head)
+        model = ActionCLIP(config, self.encoder, head)
+        model.logit_scale = self.logit_scale
+        if not identity:
+            model._untrained_head = _fingerprint(head)
+        return model
+
+    def in_precision(self, precision: str) -> ActionCLIP:
+        """Let the towers hold and multiply numbers of another precision, on the present device.
+
+        Their weights are converted once: under autocast alone they would be at every call, which
+        for eight frames costs about as much memory traffic as the frames themselves.
+
+        Args:
+            precision: as in `load`.
+        """
+        self.precision, reason = precisions.choose(precision, self.logit_scale.device)
+        logger.info("towers in %s: %s", self.precision, reason)
+        self.encoder.vision_tower.to(self.precision)
+        self.encoder.text_tower.to(self.precision)
+        return self
+
+    def save(self, folder: str | Path) -> None:
+        """Write a checkpoint that `load` takes anywhere, with no network.
+
+        It replaces one that is there already.
+        """
+        from actionclip.model import checkpoint
+
+        if self.precision != torch.float32:
+            logger.warning("saved in %s; load in fp32 to keep all digits", self.precision)
+        checkpoint.save(self, Path(folder))
+
+    def frame_features(self, clips: Float[Tensor, "B T 3 H W"]) -> Float[Tensor, "B T D"]:
+        """Encode frames, RGB in 0…1; the model normalises pixels itself."""
+        with self._tower_precision():
+            return self.encoder.frame_features(clips).float()
+
+    def clip_features(self, frame_features: Float[Tensor, "B T D"]) -> Float[Tensor, "B D"]:
+        """Let the temporal head make one feature of each clip, of any length."""
+        if self._untrained_head is not None and not self.training:
+            self._warn_of_untrained_head()
+        return self.temporal_head(frame_features)
+
+    def text_features(self, token_ids: Int[Tensor, "N L"]) -> Float[Tensor, "N D"]:
+        """Encode texts that `tokenize` made, as features of any length."""
+        with self._tower_precision():
+            return self.encoder.text_features(token_ids).float()
+
+    def embed_frame_features(self, frame_features: Float[Tensor, "B T D"]) -> Float[Tensor, "B D"]:
+        """Make one embedding, of length one, of each clip's frame features."""
+        return F.normalize(self.clip_features(frame_features), dim=-1)
+
+    def embed_clips(self, clips: Float[Tensor, "B T 3 H W"]) -> Float[Tensor, "B D"]:
+        """Make one embedding, of length one, of each clip; pixels are RGB in 0…1."""
+        return self.embed_frame_features(self.frame_features(clips))
+
+    def tokenize(self, texts: Sequence[str]) -> Int[Tensor, "N L"]:
+        """Turn texts into token ids, on the model's device."""
+        return self.encoder.tokenize(texts).to(self.logit_scale.device)
+
+    def embed_tokens(self, token_ids: Int[Tensor, "N L"]) -> Float[Tensor, "N D"]:
+        """Make one embedding, of length one, of each text that `tokenize` made."""
+        return F.normalize(self.text_features(token_ids), dim=-1)
+
+    def embed_texts(self, texts: Sequence[str]) -> Float[Tensor, "N D"]:
+        """Make one embedding, of length one, of each text.
+
+        Texts of about the same length share a batch, so that little is computed for padding.
+        """
+        by_length = sorted(range(len(texts)), key=lambda place: len(texts[place]))
+        embeddings = [
+            self.embed_tokens(
+                self.tokenize([texts[i] for i in by_length[start : start + _TEXTS_AT_ONCE]])
+            )
+            for start in range(0, len(texts), _TEXTS_AT_ONCE)
+        ]
+        in_order = torch.empty(len(texts), dtype=torch.long)
+        in_order[by_length] = torch.arange(len(texts))
+        return torch.cat(embeddings)[in_order.to(self.logit_scale.device)]
+
+    def _tower_precision(self) -> torch.autocast:
+        """Convert what comes to the towers, and to the layers between them, as it goes in."""
+        return torch.autocast(
+            self.logit_scale.device.type, self.precision, enabled=self.precision != torch.float32
+        )
+
+    def _warn_of_untrained_head(self) -> None:
+        """Warn once of a head whose weights are still those it began with."""
+        if _fingerprint(self.temporal_head) == self._untrained_head:
+            logger.warning(
+                "the temporal head %r is not trained, its answers mean nothing: train it, or load "
+                "it with head_initialisation='identity'",
+                self.config.temporal_head,
+            )
+        self._untrained_head = None
+
+
+def _fingerprint(head: nn.Module) -> list[float]:
+    """Take one number of each parameter; training changes some of them at its first step."""
+    return [parameter.flatten()[0].item() for parameter in head.parameters()]

@@ -1,0 +1,125 @@
+"""Names and files become models, and a model becomes a directory that rebuilds itself anywhere.
+
+A checkpoint is a directory of three files: config.json says what to build, model.safetensors holds
+the weights, tokenizer.json the tokenizer. `layouts` reads what others wrote, `hub` fetches it.
+Knows no videos and no labels.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import tempfile
+from pathlib import Path
+
+import safetensors.torch
+from tokenizers import Tokenizer
+
+from actionclip.model import temporal_heads, weights
+from actionclip.model.actionclip import ActionCLIP
+from actionclip.model.config import ModelConfig
+from actionclip.model.contents import Contents
+from actionclip.model.encoders import clip
+from actionclip.model.encoders.encoder import Encoder
+from actionclip.model.encoders.lite import LiteEncoder
+from actionclip.model.layouts import hub_folder, known, official
+
+_CONFIG, _WEIGHTS, _TOKENIZER = "config.json", "model.safetensors", "tokenizer.json"
+_WEIGHT_FILES = (".pt", ".pth", ".bin", ".safetensors")
+
+
+def load(name_or_path: str | Path) -> ActionCLIP:
+    """Find the weights that are meant, and build the model they are for.
+
+    Args:
+        name_or_path: as in `ActionCLIP.load`.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: the name is not known, or the weights do not fit; says which and why.
+    """
+    name, path = str(name_or_path), Path(name_or_path)
+    if name == "lite":
+        config = ModelConfig(encoder="lite", num_attention_heads=6)
+        encoder = LiteEncoder.from_installed_packages()
+        return ActionCLIP(config, encoder, temporal_heads.build(config, encoder.width))
+    if path.is_dir():
+        return _rebuild(_read_folder(path), path)
+    if path.is_file():
+        return _rebuild(official.read(path), path)
+    if path.suffix in _WEIGHT_FILES:
+        raise FileNotFoundError(f"{name}: no such file; {_how_to_get(path.name)}")
+    if re.fullmatch(r"[\w.-]+/[\w.-]+", name):
+        from actionclip.model import hub  # late: it imports huggingface_hub
+
+        return _rebuild(_read_folder(hub.fetch(name)), name)
+    raise ValueError(
+        f"{name}: no such model; known: 'lite', a hub name such as openai/clip-vit-base-patch16, "
+        "a checkpoint directory, an official .pt or .pth file"
+    )
+
+
+def save(model: ActionCLIP, folder: Path) -> None:
+    """Write a checkpoint; its files appear when all are written, other files stay as they are."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as sibling:
+        unfinished = Path(sibling)
+        config = json.dumps(model.config.to_json(), indent=2)
+        (unfinished / _CONFIG).write_text(config + "\n", encoding="utf-8")
+        tensors = {name: tensor.contiguous() for name, tensor in model.state_dict().items()}
+        safetensors.torch.save_file(tensors, unfinished / _WEIGHTS, metadata={"format": "pt"})
+        if model.encoder.tokenizer is not None:
+            model.encoder.tokenizer.save(str(unfinished / _TOKENIZER))
+        folder.mkdir(exist_ok=True)
+        for name in (_TOKENIZER, _CONFIG, _WEIGHTS):
+            if (unfinished / name).exists():
+                (unfinished / name).replace(folder / name)
+            else:
+                (folder / name).unlink(missing_ok=True)
+
+
+def _rebuild(contents: Contents, where: str | Path) -> ActionCLIP:
+    """Build a model and give it its weights."""
+    encoder = _build_encoder(contents, where)
+    head = temporal_heads.build(contents.config, encoder.width)
+    model = ActionCLIP(contents.config, encoder, head)
+    wanted = {name: tensor.shape for name, tensor in model.state_dict().items()}
+    weights.check(contents.weights, wanted, where)
+    model.load_state_dict(contents.weights)
+    return model
+
+
+def _read_folder(folder: Path) -> Contents:
+    """Read a directory of ours, or one in the layout of the hub."""
+    document = hub_folder.read_json(folder / _CONFIG)
+    if "model_type" in document:
+        return hub_folder.read(folder)
+    config = ModelConfig.from_json(document, where=str(folder / _CONFIG))
+    tokenizer = None
+    if (folder / _TOKENIZER).is_file():
+        tokenizer = Tokenizer.from_file(str(folder / _TOKENIZER))
+    found = weights.read(folder / _WEIGHTS)
+    return Contents(config, found, tokenizer)
+
+
+def _build_encoder(contents: Contents, where: str | Path) -> Encoder:
+    config = contents.config
+    if config.encoder in clip.MODEL_TYPES:
+        return clip.build(config, contents.tokenizer)
+    if config.encoder != "lite":
+        raise ValueError(
+            f"{where}: unknown encoder {config.encoder!r}; known: {['lite', *clip.MODEL_TYPES]}"
+        )
+    if contents.tokenizer is None:
+        raise FileNotFoundError(f"{where}: holds no {_TOKENIZER}, which the encoder 'lite' needs")
+    return LiteEncoder(contents.tokenizer)
+
+
+def _how_to_get(file_name: str) -> str:
+    checkpoint = known.by_file_name(file_name)
+    if checkpoint is None:
+        return "check the path"
+    return (
+        f"it is the {checkpoint.vision_tower} of {checkpoint.num_frames} frames, fetch it from "
+        f"{checkpoint.source}"
+    )

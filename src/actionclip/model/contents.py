@@ -1,0 +1,21 @@
+"""What a checkpoint holds, wherever it was read from: a config, weights and a tokenizer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tokenizers import Tokenizer
+from torch import Tensor
+
+from actionclip.model.config import ModelConfig
+
+
+@dataclass(frozen=True)
+class Contents:
+    """Enough to rebuild a model."""
+
+    config: ModelConfig
+    weights: dict[str, Tensor]
+    """By the names in `ActionCLIP.state_dict()`, checked to be complete and of the right shapes."""
+    tokenizer: Tokenizer | None
+    """None where no tokenizer is known that fits the weights."""

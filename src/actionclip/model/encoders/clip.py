@@ -1,0 +1,217 @@
+"""CLIP and its relatives: a dual encoder of `transformers` becomes an encoder that takes clips.
+
+CLIP, MetaCLIP, SigLIP and SigLIP 2 of fixed resolution share one shape: patches, blocks, a pooled
+token, a projection. The loop over the blocks is written out here, because the visual prompts act
+between them. Knows no files; `transformers` is imported when an encoder is built, for it is slow.
+
+Shapes:
+    B: clips   T: frames of a clip   H W: pixels   N: texts   L: tokens   D: shared width
+    P: patches of a frame   C: class tokens, 0 or 1   E: width of the vision tower
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from jaxtyping import Float, Int
+from tokenizers import Tokenizer
+from torch import Tensor, nn
+
+from actionclip.model import visual_prompts
+from actionclip.model.config import ModelConfig
+from actionclip.model.encoders.encoder import Encoder
+
+logger = logging.getLogger(__name__)
+
+MODEL_TYPES = ("clip", "metaclip_2", "siglip")
+"""The names that `transformers` has for what can be built here."""
+
+
+class ClipEncoder(Encoder):
+    """A vision transformer and a text transformer, trained to agree on pictures and captions."""
+
+    pixel_mean: Float[Tensor, "3 1 1"]
+    pixel_std: Float[Tensor, "3 1 1"]
+
+    def __init__(
+        self,
+        model: nn.Module,
+        tokenizer: Tokenizer | None,
+        pixel_mean: Sequence[float],
+        pixel_std: Sequence[float],
+    ) -> None:
+        """Take a dual encoder of `transformers` apart; `build` also makes it.
+
+        Args:
+            model: a CLIPModel, MetaClip2Model or SiglipModel.
+            tokenizer: pads and cuts as the text tower wants it; None where none is known.
+            pixel_mean: of red, green and blue.
+            pixel_std: of red, green and blue.
+        """
+        super().__init__()
+        self.vision_tower: Any = model.vision_model
+        self.text_tower: Any = model.text_model
+        # SigLIP's towers end at the shared width.
+        self.visual_projection = getattr(model, "visual_projection", nn.Identity())
+        self.text_projection = getattr(model, "text_projection", nn.Identity())
+        self.tokenizer = tokenizer
+        self.image_size = self.vision_tower.config.image_size
+        self.short_side = round(self.image_size * 8 / 7)  # 256 for 224, as in the official code
+        self.width = getattr(
+            self.visual_projection, "out_features", self.vision_tower.config.hidden_size
+        )
+        self.register_buffer("pixel_mean", _channels(pixel_mean), persistent=False)
+        self.register_buffer("pixel_std", _channels(pixel_std), persistent=False)
+        self.num_class_tokens = int(hasattr(self.vision_tower.embeddings, "class_embedding"))
+        self.shift = False
+        self.time_positions: nn.Parameter | None = None
+
+    def prompt(self, *, shift: bool, joint_frames: int | None) -> None:
+        """Set the visual prompts inside the vision tower.
+
+        Args:
+            shift: move channels of the patches between frames before every block.
+            joint_frames: let the patches of this many frames attend to each other; their
+                positions in time start at zero. None: each frame is looked at alone.
+        """
+        self.shift = shift
+        if joint_frames is None:
+            self.time_positions = None
+        else:
+            width = self.vision_tower.config.hidden_size
+            self.time_positions = nn.Parameter(torch.zeros(joint_frames, width))
+
+    def frame_features(self, clips: Float[Tensor, "B T 3 H W"]) -> Float[Tensor, "B T D"]:
+        """Encode frames, RGB in 0…1; with `joint` all frames of a clip have the same features."""
+        num_clips, num_frames, _, *size = clips.shape
+        if size != [self.image_size, self.image_size]:
+            raise ValueError(
+                f"frames of {size[0]}×{size[1]} pixels, but the vision tower takes "
+                f"{self.image_size}×{self.image_size}; resize and crop them"
+            )
+        frames = (clips.flatten(0, 1) - self.pixel_mean) / self.pixel_std  # (B·T, 3, H, W)
+        tokens = self.vision_tower.embeddings(frames)  # (B·T, C+P, E)
+        if self.time_positions is not None:
+            tokens = visual_prompts.join(tokens, self._times_of(num_frames), self.num_class_tokens)
+        if hasattr(self.vision_tower, "pre_layrnorm"):
+            tokens = self.vision_tower.pre_layrnorm(tokens)
+        for block in self.vision_tower.encoder.layers:
+            if self.shift:
+                tokens = visual_prompts.shift_tokens(
+                    tokens, num_clips, num_frames, self.num_class_tokens
+                )
+            tokens = block(tokens, attention_mask=None)
+        features = self.visual_projection(self._pool(tokens))  # (B·T, D), or (B, D) with joint
+        if self.time_positions is not None:
+            return features[:, None].expand(-1, num_frames, -1)
+        return features.unflatten(0, (num_clips, num_frames))  # (B, T, D)
+
+    def tokenize(self, texts: Sequence[str]) -> Int[Tensor, "N L"]:
+        """Turn texts into byte pairs, padded to the longest (SigLIP: to the length it needs)."""
+        if self.tokenizer is None:
+            raise ValueError(
+                "the weights came without a tokenizer, and their vocabulary is not that of "
+                "OpenAI's CLIP; hand token ids to embed_tokens instead"
+            )
+        encodings = self.tokenizer.encode_batch(list(texts))
+        for text, encoding in zip(texts, encodings, strict=True):
+            if encoding.overflowing:
+                logger.warning(
+                    "a text is longer than %d tokens, the rest of it is left out: %.60s…",
+                    len(encoding.ids),
+                    text,
+                )
+        return torch.tensor([encoding.ids for encoding in encodings])
+
+    def text_features(self, token_ids: Int[Tensor, "N L"]) -> Float[Tensor, "N D"]:
+        """Encode texts that `tokenize` made."""
+        return self.text_projection(self.text_tower(input_ids=token_ids).pooler_output)
+
+    def _times_of(self, num_frames: int) -> Float[Tensor, "T E"]:
+        assert self.time_positions is not None
+        if num_frames > len(self.time_positions):
+            raise ValueError(
+                f"clips of {num_frames} frames, but the visual prompt 'joint' has learned "
+                f"{len(self.time_positions)} positions in time; sample at most so many frames"
+            )
+        return self.time_positions[:num_frames]
+
+    def _pool(self, tokens: Float[Tensor, "sequences tokens E"]) -> Float[Tensor, "sequences E"]:
+        """Read off the class token, or let SigLIP's own attention gather the patches."""
+        if self.num_class_tokens:
+            return self.vision_tower.post_layernorm(tokens[:, 0])
+        return self.vision_tower.head(self.vision_tower.post_layernorm(tokens))
+
+
+def encoder_config(
+    model_type: str,
+    settings: Mapping[str, Any],
+    pixel_mean: Sequence[float],
+    pixel_std: Sequence[float],
+) -> dict[str, Any]:
+    """Write down all that `build` needs, the defaults of `transformers` included.
+
+    Args:
+        model_type: one of `MODEL_TYPES`.
+        settings: what differs from the defaults, as in a config.json of the hub.
+        pixel_mean: of red, green and blue.
+        pixel_std: of red, green and blue.
+    """
+    from transformers import AutoConfig
+
+    complete = AutoConfig.for_model(model_type, **settings).to_dict()
+    del complete["model_type"]
+    return {
+        "transformers": _without(_BESIDES_ARCHITECTURE, complete),
+        "pixel_mean": list(pixel_mean),
+        "pixel_std": list(pixel_std),
+    }
+
+
+_BESIDES_ARCHITECTURE = (
+    "_name_or_path",
+    "architectures",
+    "dtype",
+    "id2label",
+    "label2id",
+    "transformers_version",
+)
+
+
+def _without(names: Sequence[str], settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Leave out settings of these names, those of the towers included."""
+    return {
+        name: _without(names, value) if isinstance(value, dict) else value
+        for name, value in settings.items()
+        if name not in names
+    }
+
+
+def build(config: ModelConfig, tokenizer: Tokenizer | None) -> ClipEncoder:
+    """Make the encoder that a config describes, its weights not yet set to anything.
+
+    Args:
+        config: its `encoder_config` holds `transformers`, the configuration in that library's own
+            words, `pixel_mean` and `pixel_std`.
+        tokenizer: as in `ClipEncoder`.
+    """
+    from transformers import AutoConfig, AutoModel
+    from transformers.initialization import no_init_weights
+
+    settings = AutoConfig.for_model(config.encoder, **config.encoder_config["transformers"])
+    with no_init_weights():
+        model = AutoModel.from_config(
+            settings, dtype=torch.float32, attn_implementation="sdpa", trust_remote_code=False
+        )
+    encoder = ClipEncoder(
+        model, tokenizer, config.encoder_config["pixel_mean"], config.encoder_config["pixel_std"]
+    )
+    encoder.prompt(shift=config.shift, joint_frames=config.num_frames if config.joint else None)
+    return encoder
+
+
+def _channels(values: Sequence[float]) -> Float[Tensor, "3 1 1"]:
+    return torch.tensor(values).view(3, 1, 1)

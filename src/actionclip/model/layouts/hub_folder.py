@@ -1,0 +1,186 @@
+"""A folder as the hub keeps them, config.json and weights, becomes contents of our checkpoints.
+
+CLIP, MetaCLIP, SigLIP and SigLIP 2 of fixed resolution, in safetensors (one file or several) or as
+pytorch_model.bin. Knows no network: `hub` fetches such folders.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from tokenizers import Tokenizer, normalizers
+from torch import Tensor
+
+from actionclip.model import weights
+from actionclip.model.config import ModelConfig
+from actionclip.model.contents import Contents
+from actionclip.model.encoders import clip, clip_tokenizer
+from actionclip.model.layouts import openai
+
+logger = logging.getLogger(__name__)
+
+CONFIG = "config.json"
+OPTIONAL_FILES = (
+    "preprocessor_config.json",
+    "processor_config.json",
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "vocab.json",
+    "merges.txt",
+)
+WEIGHTS = ("model.safetensors", "model.safetensors.index.json", "pytorch_model.bin")
+"""Where weights are looked for, in this order."""
+
+_GEMMA_VOCABULARY_SIZE = 256000
+
+
+def read(folder: Path) -> Contents:
+    """Read a folder.
+
+    Raises:
+        FileNotFoundError: there are no weights in it.
+        ValueError: the model is of another kind, or tensors are missing, extra or wrongly shaped.
+    """
+    settings = read_json(folder / CONFIG)
+    model_type = settings.pop("model_type", None)
+    if model_type not in clip.MODEL_TYPES:
+        raise ValueError(f"{folder}: {_refusal(model_type)}")
+    mean, std = _pixel_statistics(folder, model_type)
+    config = ModelConfig(
+        encoder=model_type,
+        encoder_config=clip.encoder_config(model_type, settings, mean, std),
+    )
+    text = config.encoder_config["transformers"]["text_config"]
+    # The official rule for the head `transformer`.
+    config = dataclasses.replace(config, num_attention_heads=max(1, text["hidden_size"] // 64))
+    encoder = clip.build(config, tokenizer=None)
+    found = {
+        name: tensor.float()
+        for name, tensor in _read_weights(folder).items()
+        if not name.endswith(".position_ids")  # older files hold these constants
+    }
+    if found.pop("logit_bias", None) is not None:
+        logger.info("%s: left out logit_bias, which is the same for all labels", folder)
+    wanted = {_their_name(name): t.shape for name, t in encoder.state_dict().items()}
+    scale = found.get("logit_scale", torch.zeros(())).shape
+    weights.check(found, {**wanted, "logit_scale": scale}, folder)
+    ours = {f"encoder.{name}": found[_their_name(name)] for name in encoder.state_dict()}
+    ours["logit_scale"] = found["logit_scale"].reshape(())  # SigLIP's has one dimension
+    return Contents(config, ours, _tokenizer(folder, model_type, text))
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Parse a JSON file.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: it is not JSON.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: no such file; a checkpoint directory has one")
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{path}: is no JSON ({error}); fetch it again") from error
+
+
+def _refusal(model_type: str | None) -> str:
+    if model_type == "siglip2":
+        return (
+            "a SigLIP 2 of free resolution (NaFlex), which is not supported; take one of fixed "
+            "resolution, such as google/siglip2-base-patch16-224"
+        )
+    if model_type is not None and model_type.endswith("_vision_model"):
+        return (
+            f"an image-only model ({model_type}) without a text tower; labels cannot be compared "
+            "with it, load a CLIP that has both towers"
+        )
+    return (
+        f"{CONFIG} names the model type {model_type!r}; known: {list(clip.MODEL_TYPES)}, and "
+        "directories that ActionCLIP.save wrote"
+    )
+
+
+def _their_name(name: str) -> str:
+    """Name a weight of `ClipEncoder` as transformers does."""
+    return name.replace("vision_tower.", "vision_model.").replace("text_tower.", "text_model.")
+
+
+def _read_weights(folder: Path) -> Mapping[str, Tensor]:
+    path = next((folder / name for name in WEIGHTS if (folder / name).is_file()), None)
+    if path is None:
+        raise FileNotFoundError(f"{folder}: holds no weights; expected one of {list(WEIGHTS)}")
+    if path.suffix != ".json":
+        return weights.read(path)
+    merged = {}
+    for shard in shards(path):
+        merged.update(weights.read(folder / shard))
+    return merged
+
+
+def shards(index: Path) -> list[str]:
+    """List the weight files that an index names."""
+    return sorted(set(read_json(index)["weight_map"].values()))
+
+
+def _pixel_statistics(folder: Path, model_type: str) -> tuple[list[float], list[float]]:
+    settings: dict[str, Any] = {}
+    if (folder / "preprocessor_config.json").is_file():
+        settings = read_json(folder / "preprocessor_config.json")
+    elif (folder / "processor_config.json").is_file():
+        settings = read_json(folder / "processor_config.json").get("image_processor", {})
+    if model_type == "siglip":
+        mean, std = [0.5] * 3, [0.5] * 3
+    else:
+        mean, std = list(openai.PIXEL_MEAN), list(openai.PIXEL_STD)
+    return settings.get("image_mean", mean), settings.get("image_std", std)
+
+
+def _tokenizer(folder: Path, model_type: str, text: Mapping[str, Any]) -> Tokenizer | None:
+    """Find the tokenizer and let it pad and cut as the text tower wants it."""
+    vocabulary_size, num_tokens = text["vocab_size"], text["max_position_embeddings"]
+    if (folder / "tokenizer.json").is_file():
+        tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    elif model_type == "clip" and (folder / "merges.txt").is_file():
+        tokenizer = _from_merges(folder)
+    elif model_type == "clip":
+        return clip_tokenizer.for_vocabulary(vocabulary_size, num_tokens)
+    else:
+        return None
+    tokenizer.enable_truncation(num_tokens)
+    if model_type != "siglip":
+        tokenizer.enable_padding()  # nothing looks past the end token
+        return tokenizer
+    if vocabulary_size == _GEMMA_VOCABULARY_SIZE:
+        # SigLIP 2 saw lower-case captions only, which Gemma's tokenizer does not know.
+        before = [] if tokenizer.normalizer is None else [tokenizer.normalizer]
+        tokenizer.normalizer = normalizers.Sequence([normalizers.Lowercase(), *before])
+    pad_token = _pad_token(folder)
+    pad_id = tokenizer.token_to_id(pad_token)
+    if pad_id is None:
+        raise ValueError(f"{folder}/tokenizer.json: lacks the padding token {pad_token!r}")
+    # SigLIP reads the last place, and was trained with padding up to it.
+    tokenizer.enable_padding(pad_id=pad_id, pad_token=pad_token, length=num_tokens)
+    return tokenizer
+
+
+def _from_merges(folder: Path) -> Tokenizer:
+    lines = (folder / "merges.txt").read_text(encoding="utf-8").splitlines()
+    pairs = [line.split(" ") for line in lines if line and not line.startswith("#version")]
+    return clip_tokenizer.from_merges(
+        read_json(folder / "vocab.json"), [(first, second) for first, second in pairs]
+    )
+
+
+def _pad_token(folder: Path) -> str:
+    settings: dict[str, Any] = {}
+    if (folder / "tokenizer_config.json").is_file():
+        settings = read_json(folder / "tokenizer_config.json")
+    token = settings.get("pad_token", "</s>")
+    return token["content"] if isinstance(token, dict) else token
