@@ -35,7 +35,7 @@ test: $(INSTALLED)  ## Check style, types and import direction, and run the test
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/basedpyright
 	@echo "==> tests"
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses auto
 
 fix: $(INSTALLED)  ## Format the code and repair what ruff can
 	$(BIN)/ruff format .

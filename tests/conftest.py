@@ -5,6 +5,9 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+import torch
+
+torch.set_num_threads(1)  # small tensors and several test processes: more threads only wait
 
 
 @pytest.fixture(scope="session")

@@ -178,3 +178,40 @@ def test_the_paper_starts_conv_as_a_shift_of_a_quarter_each_way():
     assert mixed[0].tolist() == [0, 1, 2]
     assert mixed[3].tolist() == [1, 2, 3]
     assert mixed[7].tolist() == [2, 3, 0]
+
+
+def test_motion_looks_at_changes_only():
+    """What all frames share changes the mean by itself, and what is added to it not at all."""
+    head = temporal_heads.Motion(WIDTH)
+    frames, shared = torch.randn(2, 8, WIDTH), torch.randn(2, 1, WIDTH)
+    torch.testing.assert_close(
+        head(frames + shared), head(frames) + shared[:, 0], rtol=1e-4, atol=1e-5
+    )
+
+
+def clips_with_a_direction(num_clips: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Clips that go up a ramp or down it, small in a large offset that tells nothing."""
+    ramp = torch.linspace(-1, 1, 8)[:, None] * torch.linspace(-1, 1, WIDTH)
+    downward = torch.arange(num_clips) % 2
+    ramps = torch.where(downward[:, None, None] == 1, ramp.flip(0), ramp)
+    noise = 0.2 * torch.randn(num_clips, 8, WIDTH, generator=generator)
+    return ramps + noise + 2 * torch.randn(num_clips, 1, WIDTH, generator=generator), downward
+
+
+def test_motion_learns_the_direction_of_time_where_the_mean_cannot():
+    accuracy = {}
+    for name in ("mean", "motion"):
+        torch.manual_seed(0)
+        generator = torch.Generator().manual_seed(0)
+        head = {"mean": temporal_heads.Mean, "motion": lambda: temporal_heads.Motion(WIDTH)}[name]()
+        classifier = torch.nn.Sequential(head, torch.nn.Linear(WIDTH, 2))
+        optimizer = torch.optim.AdamW(classifier.parameters(), lr=3e-3)
+        frames, labels = clips_with_a_direction(128, generator)
+        for _ in range(150):
+            optimizer.zero_grad()
+            F.cross_entropy(classifier(frames), labels).backward()
+            optimizer.step()
+        frames, labels = clips_with_a_direction(128, generator)
+        accuracy[name] = (classifier(frames).argmax(dim=1) == labels).float().mean().item()
+    assert accuracy["motion"] > 0.95
+    assert accuracy["mean"] < 0.7

@@ -104,7 +104,7 @@ def test_an_encoder_without_patches_refuses_to_be_prompted(
 ):
     class Patchless(Encoder):
         width = image_size = 8
-        frame_features = tokenize = text_features = None  # type: ignore[assignment]
+        vision_features = project = tokenize = text_features = None  # type: ignore[assignment]
 
     with pytest.raises(ValueError, match="vision transformer, which Patchless does not have"):
         Patchless.prompt(Patchless.__new__(Patchless), shift=True, joint_frames=None)

@@ -169,8 +169,17 @@ class ActionCLIP(nn.Module):
 
     def frame_features(self, clips: Float[Tensor, "B T 3 H W"]) -> Float[Tensor, "B T D"]:
         """Encode frames, RGB in 0…1; the model normalises pixels itself."""
+        return self.project(self.vision_features(clips))
+
+    def vision_features(self, clips: Float[Tensor, "B T 3 H W"]) -> Float[Tensor, "B T E"]:
+        """Let the vision tower look at frames; what it says of a frame may be kept."""
         with self._tower_precision():
-            return self.encoder.frame_features(clips).float()
+            return self.encoder.vision_features(clips).float()
+
+    def project(self, vision_features: Float[Tensor, "B T E"]) -> Float[Tensor, "B T D"]:
+        """Make frame features of what `vision_features` gave."""
+        with self._tower_precision():
+            return self.encoder.project(vision_features).float()
 
     def clip_features(self, frame_features: Float[Tensor, "B T D"]) -> Float[Tensor, "B D"]:
         """Let the temporal head make one feature of each clip, of any length."""

@@ -10,7 +10,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-TEMPORAL_HEADS = ("mean", "conv", "conv_official", "lstm", "transformer", "transformer_cls")
+TEMPORAL_HEADS = (
+    "mean",
+    "conv",
+    "conv_official",
+    "lstm",
+    "motion",
+    "transformer",
+    "transformer_cls",
+)
 _WITH_POSITIONS = ("transformer", "transformer_cls")
 
 

@@ -37,6 +37,7 @@ def build(config: ModelConfig, width: int) -> nn.Module:
         "conv": lambda: Conv(width),
         "conv_official": lambda: ConvOfficial(width),
         "lstm": lambda: LSTM(width),
+        "motion": lambda: Motion(width),
         "transformer": lambda: Transformer(width, config.num_attention_heads, config.num_positions),
         "transformer_cls": lambda: TransformerCls(
             width, config.num_attention_heads, config.num_positions, residual=config.residual
@@ -59,6 +60,9 @@ def start_as_identity(head: nn.Module) -> None:
             # A cell whose candidates are zero stays zero; rows are input, forget, cell, output.
             for parameter in head.lstm_visual.parameters():
                 parameter.unflatten(0, (4, -1))[2].zero_()
+        case Motion():
+            head.projection.weight.zero_()
+            head.projection.bias.zero_()
         case Transformer():
             head.frame_position_embeddings.weight.zero_()
             for name, parameter in head.transformer.named_parameters():
@@ -120,6 +124,27 @@ class LSTM(nn.Module):
     def forward(self, frame_features: Float[Tensor, "B T D"]) -> Float[Tensor, "B D"]:
         """Let every frame know those before it, then average."""
         return (frame_features + self.lstm_visual(frame_features)[0]).mean(dim=1)
+
+
+class Motion(nn.Module):
+    """What changes in a clip, added to what stays; not in the paper.
+
+    Frames of a clip are far more alike than they differ, and a head that is given them as they are
+    first learns what they share. This one is given how each frame departs from the clip's mean,
+    brought to one length whatever the encoder, and a recurrent layer reads that in order.
+    """
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(width)
+        self.lstm = nn.LSTM(width, width, batch_first=True)
+        self.projection = nn.Linear(width, width)
+
+    def forward(self, frame_features: Float[Tensor, "B T D"]) -> Float[Tensor, "B D"]:
+        """Add what the departures say to the mean over the frames."""
+        mean = frame_features.mean(dim=1)  # (B, D)
+        departures = self.norm(frame_features - mean[:, None])
+        return mean + self.projection(self.lstm(departures)[0].mean(dim=1))
 
 
 class Transformer(nn.Module):

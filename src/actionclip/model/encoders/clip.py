@@ -84,8 +84,8 @@ class ClipEncoder(Encoder):
             width = self.vision_tower.config.hidden_size
             self.time_positions = nn.Parameter(torch.zeros(joint_frames, width))
 
-    def frame_features(self, clips: Float[Tensor, "B T 3 H W"]) -> Float[Tensor, "B T D"]:
-        """Encode frames, RGB in 0…1; with `joint` all frames of a clip have the same features."""
+    def vision_features(self, clips: Float[Tensor, "B T 3 H W"]) -> Float[Tensor, "B T E"]:
+        """Pool the tokens of every frame; with `joint` all frames of a clip are pooled together."""
         num_clips, num_frames, _, *size = clips.shape
         if size != [self.image_size, self.image_size]:
             raise ValueError(
@@ -104,10 +104,14 @@ class ClipEncoder(Encoder):
                     tokens, num_clips, num_frames, self.num_class_tokens
                 )
             tokens = block(tokens, attention_mask=None)
-        features = self.visual_projection(self._pool(tokens))  # (B·T, D), or (B, D) with joint
+        features = self._pool(tokens)  # (B·T, E), or (B, E) with joint
         if self.time_positions is not None:
             return features[:, None].expand(-1, num_frames, -1)
-        return features.unflatten(0, (num_clips, num_frames))  # (B, T, D)
+        return features.unflatten(0, (num_clips, num_frames))  # (B, T, E)
+
+    def project(self, vision_features: Float[Tensor, "B T E"]) -> Float[Tensor, "B T D"]:
+        """Apply CLIP's own last layer; SigLIP has none."""
+        return self.visual_projection(vision_features)
 
     def tokenize(self, texts: Sequence[str]) -> Int[Tensor, "N L"]:
         """Turn texts into byte pairs, padded to the longest (SigLIP: to the length it needs)."""

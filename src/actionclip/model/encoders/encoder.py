@@ -6,6 +6,7 @@ features of a clip.
 
 Shapes:
     B: clips   T: frames of a clip   H W: pixels   N: texts   L: tokens   D: shared width
+    E: width of the vision tower
 """
 
 from __future__ import annotations
@@ -53,9 +54,17 @@ class Encoder(nn.Module, abc.ABC):
             f"which {type(self).__name__} does not have; use a temporal head alone"
         )
 
-    @abc.abstractmethod
     def frame_features(self, clips: Float[Tensor, "B T 3 H W"]) -> Float[Tensor, "B T D"]:
         """Encode frames, RGB in 0…1; the encoder normalises the pixels itself."""
+        return self.project(self.vision_features(clips))
+
+    @abc.abstractmethod
+    def vision_features(self, clips: Float[Tensor, "B T 3 H W"]) -> Float[Tensor, "B T E"]:
+        """Let the vision tower look at frames: the costly half, and all that pixels decide."""
+
+    @abc.abstractmethod
+    def project(self, vision_features: Float[Tensor, "B T E"]) -> Float[Tensor, "B T D"]:
+        """Bring them into the space of the texts: the cheap half, trained even if the tower rests."""
 
     @abc.abstractmethod
     def tokenize(self, texts: Sequence[str]) -> Int[Tensor, "N L"]:

@@ -99,17 +99,20 @@ class LiteEncoder(Encoder):
             encoder.get_buffer(name).copy_(tensor)
         return encoder.eval()
 
-    def frame_features(self, clips: Float[Tensor, "B T 3 H W"]) -> Float[Tensor, "B T D"]:
-        """Mix what the likeliest classes mean, to length one, and add what was learnt since."""
+    def vision_features(self, clips: Float[Tensor, "B T 3 H W"]) -> Float[Tensor, "B T E"]:
+        """Pool the last feature map of every frame."""
         frames = clips.flatten(0, 1).contiguous(memory_format=torch.channels_last)  # (F, 3, H, W)
         maps = self.vision_tower.extract_features((frames - _PIXEL_MEAN) / _PIXEL_STD)
-        pooled = maps.mean(dim=(2, 3))  # (F, 1280)
+        return maps.mean(dim=(2, 3)).unflatten(0, clips.shape[:2])  # (B, T, E)
+
+    def project(self, vision_features: Float[Tensor, "B T E"]) -> Float[Tensor, "B T D"]:
+        """Mix what the likeliest classes mean, to length one, and add what was learnt since."""
         probabilities, classes = (
-            self.vision_tower._fc(pooled).softmax(dim=-1).topk(_NUM_CLASSES_MIXED)
+            self.vision_tower._fc(vision_features).softmax(dim=-1).topk(_NUM_CLASSES_MIXED)
         )
-        meanings = self.class_features[classes]  # (F, 20, D)
-        mixture = F.normalize((probabilities.unsqueeze(-1) * meanings).sum(dim=1), dim=-1)
-        return (mixture + self.projection(pooled)).unflatten(0, clips.shape[:2])  # (B, T, D)
+        meanings = self.class_features[classes]  # (B, T, 20, D)
+        mixture = F.normalize((probabilities.unsqueeze(-1) * meanings).sum(dim=2), dim=-1)
+        return mixture + self.projection(vision_features)  # (B, T, D)
 
     def tokenize(self, texts: Sequence[str]) -> Int[Tensor, "N L"]:
         """Turn texts into word pieces, padded to the longest text."""
