@@ -12,7 +12,7 @@ from actionclip.video import decode, sampling
 
 LENGTHS = st.integers(1, 300)
 NUM_FRAMES = st.sampled_from([1, 8, 16, 32])
-KINDS = st.sampled_from(["segments", "dense"])
+KINDS = st.sampled_from(["segments", "dense", "keyframes"])
 
 
 @given(LENGTHS, NUM_FRAMES)
@@ -43,7 +43,7 @@ def test_random_frames_lie_in_the_video_and_go_forward(length, num_frames, kind,
 def test_dense_frames_lie_a_stride_apart_and_windows_are_spread():
     windows = Sampling(4, "dense", 2).windows(100, 3)
     assert (np.diff(windows, axis=1) == 2).all()
-    assert windows[:, 0].tolist() == [16, 46, 78]
+    assert windows[:, 0].tolist() == [0, 46, 93]
 
 
 def part(video: Path, start=None, end=None) -> Example:
@@ -63,6 +63,24 @@ def part(video: Path, start=None, end=None) -> Example:
 )
 def test_a_part_of_a_video_is_the_frames_that_touch_it(moving_square, start, end, span):
     assert clips.span(part(moving_square, start, end)) == span
+
+
+def test_the_wanted_frames_are_given_unless_only_keyframes_are_read(moving_square):
+    wanted = np.array([2, 9])
+    numbers, seconds = clips.given(part(moving_square), wanted, Sampling(2))
+    assert numbers.tolist() == [2, 9]
+    assert seconds.tolist() == [0, 0]
+    numbers, seconds = clips.given(part(moving_square), wanted, Sampling(2, "keyframes"))
+    assert numbers.tolist() == [0, 0]  # the only keyframe of the video
+    assert seconds == pytest.approx([0.2, 0.9])
+
+
+def test_each_extracted_frame_is_a_keyframe(tmp_path):
+    naming = FrameFolder("img_{:05d}.png", 1, 20)
+    extracted = Example(tmp_path, ("run",), "train", "here", frames=naming)
+    numbers, seconds = clips.given(extracted, np.array([2, 9]), Sampling(2, "keyframes"))
+    assert numbers.tolist() == [2, 9]
+    assert seconds.tolist() == [0, 0]
 
 
 def test_extracted_frames_give_the_clip_of_the_video(moving_square, place_frames, tmp_path):

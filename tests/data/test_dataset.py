@@ -29,10 +29,23 @@ def sample(item: Sample | Damage) -> Sample:
 
 
 def test_a_training_clip_has_the_models_size_and_all_its_labels(moving_square):
-    clip, labels, example = sample(training(moving_square)[0])
+    clip, labels, example, time_errors = sample(training(moving_square)[0])
     assert clip.shape == (4, 3, SIZE, SIZE)
     assert labels.tolist() == [0, 1, 1]
     assert example == 0
+    assert time_errors.tolist() == [0, 0, 0, 0]
+
+
+def test_keyframes_stand_in_for_the_wanted_frames_and_the_time_errors_are_told(moving_square):
+    keyframes = Sampling(4, "keyframes")  # the video has one, its first frame
+    drawn = sample(
+        TrainingClips(data_set(moving_square), keyframes, Cropped(SIZE), short_side=48)[0]
+    )
+    assert (drawn.clip == drawn.clip[0]).all()
+    assert 0 < drawn.time_errors.max() <= 1.9
+    shown = sample(TestViews(data_set(moving_square), keyframes, 48, SIZE, num_windows=2)[0])
+    assert (shown.clip == shown.clip[0, 0]).all()
+    assert shown.time_errors == pytest.approx([0, 0.5, 1, 1.5, 0.3, 0.8, 1.3, 1.8], abs=0.11)
 
 
 def test_the_same_seed_gives_the_same_clip_and_another_one_another(moving_square):

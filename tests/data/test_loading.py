@@ -60,6 +60,30 @@ def test_a_damaged_video_is_left_out_named_and_counted_once(folder, caplog):
     assert dataset.annotations.examples[damaged].video == folder / "run" / "2.mp4"
 
 
+def test_how_far_keyframes_are_from_the_wanted_frames_is_told_once(folder, caplog):
+    views = TestViews(reading.read(folder), Sampling(2, "keyframes"), 48, 32)
+    loader = Loader(views, loading.in_order(8, 3))
+    with caplog.at_level(logging.WARNING):
+        list(loader)
+        list(loader)
+    # The only keyframe is at 0 s, wanted are frames 4 and 14 of 10 a second.
+    assert caplog.text.count("0.90 s from them on average, 1.40 s at most, over 8 clips") == 1
+    assert loader.time_errors.max_seconds == pytest.approx(1.4)
+
+
+def test_how_far_keyframes_are_is_told_before_a_long_pass_ends(folder, caplog, monkeypatch):
+    monkeypatch.setattr(loading, "TOLD_AFTER", 4)
+    views = TestViews(reading.read(folder), Sampling(2, "keyframes"), 48, 32)
+    next(iter(Loader(views, loading.in_order(8, 4))))
+    assert "over 4 clips" in caplog.text
+
+
+def test_nothing_is_told_of_keyframes_where_the_wanted_frames_are_read(folder, caplog):
+    views = TestViews(reading.read(folder), Sampling(2), 48, 32)
+    list(Loader(views, loading.in_order(8, 4)))
+    assert "keyframes" not in caplog.text
+
+
 def test_too_many_damaged_videos_stop_the_run(folder):
     for number in range(3):
         (folder / "run" / f"{number}.mp4").write_bytes(b"broken")

@@ -87,6 +87,33 @@ def test_packets_far_from_the_wanted_frames_are_not_decoded(ordinary, monkeypatc
     assert len(sent) < 25
 
 
+def test_a_wanted_frame_has_its_nearest_keyframe(ordinary):
+    numbers, seconds = decode.keyframes_near(ordinary, [69, 0, 9, 10, 11, 45])
+    assert numbers.tolist() == [60, 0, 0, 0, 20, 40]  # a keyframe every 20
+    assert seconds == pytest.approx([9 / 25, 0, 9 / 25, 10 / 25, 9 / 25, 5 / 25])
+
+
+def test_no_keyframe_is_nearer_and_its_frame_is_the_real_one(odd_file):
+    frames, starts = decode_everything(odd_file)
+    numbers, seconds = decode.keyframes_near(odd_file, range(len(frames)))
+    keyframes = sorted(set(numbers.tolist()))
+    apart = np.abs(np.subtract.outer(starts, [starts[number] for number in keyframes]))
+    assert seconds == pytest.approx(apart.min(axis=1), abs=1e-6)
+    assert np.array_equal(decode.read_frames(odd_file, keyframes), frames[keyframes])
+
+
+def test_of_a_keyframe_one_packet_is_decoded_and_nothing_else(odd_file, monkeypatch):
+    if not timetable.opening(odd_file).is_seekable or "refreshed" in odd_file.name:
+        pytest.skip("this file has to be read through")
+    sent = []
+    real = source.decode
+    monkeypatch.setattr(source, "decode", lambda s, p: (sent.append(p), real(s, p))[1])
+    numbers, _ = decode.keyframes_near(odd_file, [3, 22, 44])
+    sent.clear()
+    decode.read_frames(odd_file, numbers)
+    assert sum(packet is not None for packet in sent) == len(set(numbers.tolist()))
+
+
 def test_order_and_repeats_are_kept(ordinary):
     frames, _ = decode_everything(ordinary)
     assert np.array_equal(decode.read_frames(ordinary, [7, 0, 7, 69]), frames[[7, 0, 7, 69]])
@@ -239,6 +266,8 @@ def test_memory_does_not_grow_with_the_length_of_the_video(tmp_path, write, nois
 def test_frames_that_are_not_there_are_refused(ordinary, indices):
     with pytest.raises(ValueError, match=r"closed gops\.mp4: .*frame"):
         decode.read_frames(ordinary, indices)
+    with pytest.raises(ValueError, match=r"closed gops\.mp4: .*frame"):
+        decode.keyframes_near(ordinary, indices)
 
 
 def test_times_before_the_start_are_refused(ordinary):
@@ -249,6 +278,7 @@ def test_times_before_the_start_are_refused(ordinary):
 READERS = [
     decode.probe,
     lambda path: decode.read_frames(path, [0]),
+    lambda path: decode.keyframes_near(path, [0]),
     lambda path: decode.read_frames_at(path, [0.0]),
     lambda path: next(decode.stream_frames(path, 1.0)),
 ]

@@ -99,6 +99,47 @@ def test_the_same_seed_draws_the_same_indices():
     assert first.tolist() == second.tolist()
 
 
+@given(NUM_FRAMES, NUM_SEGMENTS, st.integers(1, 10))
+def test_windows_by_segments_stay_inside_the_video_and_do_not_go_back(length, segments, windows):
+    indices = sampling.segment_windows(length, segments, windows)
+    assert indices.shape == (windows, segments)
+    assert indices.min() >= 0
+    assert indices.max() < length
+    assert (np.diff(indices, axis=0) >= 0).all()
+    assert (np.diff(indices, axis=1) >= 0).all()
+
+
+@given(NUM_FRAMES, st.integers(2, 64))
+def test_one_window_or_the_middle_one_of_three_has_the_middles(num_frames, num_segments):
+    middles = sampling.segment_middles(num_frames, num_segments).tolist()
+    assert sampling.segment_windows(num_frames, num_segments, 1).tolist() == [middles]
+    assert sampling.segment_windows(num_frames, num_segments, 3)[1].tolist() == middles
+
+
+def test_windows_by_segments_worked_out_by_hand():
+    # Places 1/6, 3/6 and 5/6 of segments of 12 frames, less half a frame.
+    expected = [[1, 13, 25], [5, 17, 29], [9, 21, 33]]
+    assert sampling.segment_windows(36, 3, 3).tolist() == expected
+
+
+@given(NUM_FRAMES, st.integers(1, 32), st.integers(1, 8), st.integers(0, 100))
+def test_a_random_dense_window_steps_evenly_and_stays_inside(num_frames, length, stride, seed):
+    indices = sampling.random_dense(num_frames, length, stride, np.random.default_rng(seed))
+    assert len(indices) == length
+    assert indices.min() >= 0
+    assert indices.max() < num_frames
+    if (length - 1) * stride < num_frames:
+        assert (np.diff(indices) == stride).all()
+    else:
+        assert indices[0] == 0
+
+
+def test_random_dense_windows_reach_both_ends():
+    generator = np.random.default_rng(0)
+    starts = {int(sampling.random_dense(12, 4, 2, generator)[0]) for _ in range(200)}
+    assert starts == set(range(6))
+
+
 @given(NUM_FRAMES, st.integers(1, 32), st.integers(1, 8), st.integers(1, 10))
 def test_dense_windows_step_evenly_from_the_start_to_the_end(num_frames, length, stride, windows):
     indices = sampling.dense(num_frames, length, stride, windows)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from jaxtyping import Int64, UInt8
+from jaxtyping import Float64, Int64, UInt8
 
 from actionclip.data.annotations import Example
 from actionclip.video import decode, sampling
@@ -22,18 +22,17 @@ class Sampling:
 
     num_frames: int
     """Of a clip, T."""
-    kind: Literal["segments", "dense"] = "segments"
-    """One frame of each of T equal parts, as in the paper; or T frames close together."""
+    kind: Literal["segments", "dense", "keyframes"] = "segments"
+    """One frame of each of T equal parts, as in the paper; T frames close together; or like
+    segments, but for each frame the nearest keyframe is given, and nothing else is decoded."""
     stride: int = 4
     """Of dense sampling: each so many frames one is taken."""
 
     def random(self, available: int, generator: np.random.Generator) -> Int64[np.ndarray, " T"]:
         """Draw the frames of a clip for training."""
-        if self.kind == "segments":
-            return sampling.random_in_segments(available, self.num_frames, generator)
-        room = available - 1 - (self.num_frames - 1) * self.stride
-        start = generator.integers(room + 1) if room > 0 else 0
-        return np.minimum(start + self.stride * np.arange(self.num_frames), available - 1)
+        if self.kind == "dense":
+            return sampling.random_dense(available, self.num_frames, self.stride, generator)
+        return sampling.random_in_segments(available, self.num_frames, generator)
 
     def windows(self, available: int, num_windows: int) -> Int64[np.ndarray, "V T"]:
         """Give the frames of the clips for testing; one clip by segments has the official middles.
@@ -41,18 +40,9 @@ class Sampling:
         Several clips by segments see the whole video each, at other places of the segments; dense
         ones see other parts of it.
         """
-        if self.kind == "segments" and (num_windows == 1 or available <= self.num_frames):
-            middles = sampling.segment_middles(available, self.num_frames)
-            return np.tile(middles, (num_windows, 1))  # (V, T)
-        places = (2 * np.arange(num_windows)[:, None] + 1) / (2 * num_windows)  # (V, 1)
-        frames = np.arange(self.num_frames)
-        if self.kind == "segments":
-            indices = (frames + places) * available / self.num_frames - 0.5  # (V, T)
-        else:
-            room = max(available - 1 - (self.num_frames - 1) * self.stride, 0)
-            starts = np.rint(places * room)
-            indices = starts + self.stride * frames  # (V, T)
-        return np.clip(np.floor(indices), 0, available - 1).astype(np.int64)
+        if self.kind == "dense":
+            return sampling.dense(available, self.num_frames, self.stride, num_windows)
+        return sampling.segment_windows(available, self.num_frames, num_windows)
 
 
 def span(example: Example) -> range:
@@ -69,6 +59,23 @@ def span(example: Example) -> range:
     first = min(int(start * info.frame_rate), info.num_frames - 1)
     last = info.num_frames if end is None else int(np.ceil(end * info.frame_rate))
     return range(first, max(min(last, info.num_frames), first + 1))
+
+
+def given(
+    example: Example, wanted: Int64[np.ndarray, " T"], chosen: Sampling
+) -> tuple[Int64[np.ndarray, " T"], Float64[np.ndarray, " T"]]:
+    """Say which frames are to be read for the wanted ones, and how many seconds away they are.
+
+    They are the same, unless only keyframes are read: then the nearest one, which may lie just
+    outside the example's part of the video. Of extracted frames each is as good as a keyframe.
+
+    Raises:
+        FileNotFoundError: the video is gone.
+        ValueError: it cannot be decoded.
+    """
+    if chosen.kind == "keyframes" and example.frames is None:
+        return decode.keyframes_near(example.video, wanted)
+    return wanted, np.zeros(len(wanted))
 
 
 def read(

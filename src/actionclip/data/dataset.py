@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int, UInt8
+from jaxtyping import Float, Float64, Int, UInt8
 from torch import Tensor
 from torch.utils.data import Dataset
 
@@ -33,6 +33,8 @@ class Sample(NamedTuple):
     """1 for each label of the example."""
     example: int
     """Its place in the annotations."""
+    time_errors: Float64[np.ndarray, " F"]
+    """Of the F frames read: seconds to the wanted one; 0 unless only keyframes are decoded."""
 
 
 class Damage(NamedTuple):
@@ -118,13 +120,14 @@ class TrainingClips(Dataset[Sample | Damage]):
         frame_seed, pixel_seed = np.random.SeedSequence(seed).generate_state(2).tolist()
         try:
             span = clips.span(example)
-            numbers = self.sampling.random(len(span), np.random.default_rng(frame_seed))
-            frames = clips.read(example, numbers + span.start, self.short_side)
+            drawn = self.sampling.random(len(span), np.random.default_rng(frame_seed))
+            numbers, time_errors = clips.given(example, drawn + span.start, self.sampling)
+            frames = clips.read(example, numbers, self.short_side)
         except (OSError, ValueError) as error:
             return Damage(index, str(error))
         mirror = self.one_sided.isdisjoint(example.labels)
         clip = self.transform(frames, pixel_seed, mirror)
-        return Sample(clip, mark(self.annotations, example), index)
+        return Sample(clip, mark(self.annotations, example), index, time_errors)
 
     def _seed_of(self, index: int) -> int:
         words = (self.seed, int(self._epoch), index)
@@ -176,8 +179,9 @@ class TestViews(Dataset[Sample | Damage]):
         example = self.annotations.examples[index]
         try:
             span = clips.span(example)
-            numbers = self.sampling.windows(len(span), self.num_windows)  # (windows, T)
-            frames = clips.read(example, numbers.flatten() + span.start, self.short_side)
+            windows = self.sampling.windows(len(span), self.num_windows) + span.start
+            numbers, time_errors = clips.given(example, windows.flatten(), self.sampling)
+            frames = clips.read(example, numbers, self.short_side)
         except (OSError, ValueError) as error:
             return Damage(index, str(error))
         if self.num_crops == 1:
@@ -185,8 +189,8 @@ class TestViews(Dataset[Sample | Damage]):
         else:
             crops = transforms.three_crops(frames, self.image_size)
         clip = torch.stack([transforms.to_clip(crop) for crop in crops])  # (crops, windows × T, …)
-        views = clip.unflatten(1, numbers.shape).transpose(0, 1).flatten(0, 1)  # (V, T, 3, S, S)
-        return Sample(views, mark(self.annotations, example), index)
+        views = clip.unflatten(1, windows.shape).transpose(0, 1).flatten(0, 1)  # (V, T, 3, S, S)
+        return Sample(views, mark(self.annotations, example), index, time_errors)
 
 
 def mark(annotations: Annotations, example: Example) -> Int[Tensor, " N"]:

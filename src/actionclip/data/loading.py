@@ -1,23 +1,28 @@
 """A data set becomes batches, read by several processes; videos that cannot be read are counted.
 
 One broken file in a hundred thousand is no reason to lose a night, and a wrong folder is: damaged
-videos are left out and named in the log, and too large a share of them stops the run.
+videos are left out and named in the log, and too large a share of them stops the run. Where only
+keyframes are decoded, the log says once how far they are from the frames that were wanted.
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
-from jaxtyping import Int
+from jaxtyping import Float64, Int
 from torch import Tensor
 from torch.utils.data import DataLoader
 
 from actionclip.data.dataset import Damage, Sample, TestViews, TrainingClips
 
 DAMAGED_LIMIT = 0.05
+TOLD_AFTER = 1000
+"""So many clips tell how far keyframes are from the wanted frames; sooner if a pass ends."""
 
 _logger = logging.getLogger(__name__)
 
@@ -33,8 +38,23 @@ class Batch(NamedTuple):
     """Places in the annotations."""
 
 
+@dataclass
+class TimeErrors:
+    """How far the frames of all clips so far are from the wanted ones, in seconds."""
+
+    num_clips: int = 0
+    mean_seconds: float = 0.0
+    max_seconds: float = 0.0
+
+    def add(self, seconds: Float64[np.ndarray, " F"]) -> None:
+        """Take in the frames of one clip."""
+        self.num_clips += 1
+        self.mean_seconds += (float(seconds.mean()) - self.mean_seconds) / self.num_clips
+        self.max_seconds = max(self.max_seconds, float(seconds.max()))
+
+
 class Loader:
-    """Gives the batches of a data set, and remembers which videos could not be read."""
+    """Gives the batches of a data set, and remembers what could not be read as it was wanted."""
 
     def __init__(
         self,
@@ -58,6 +78,8 @@ class Loader:
         self.damaged_limit = damaged_limit
         self.damaged: dict[int, str] = {}
         """Why, by place in the annotations."""
+        self.time_errors = TimeErrors()
+        self._is_told = dataset.sampling.kind != "keyframes"
         self._loader = DataLoader(
             dataset,
             batch_sampler=batches,
@@ -83,8 +105,24 @@ class Loader:
                     self._note(sample)
                 else:
                     whole.append(sample)
+                    self.time_errors.add(sample.time_errors)
+            if self.time_errors.num_clips >= TOLD_AFTER:
+                self._tell_time_errors()
             if whole:
                 yield _collate(whole)
+        self._tell_time_errors()
+
+    def _tell_time_errors(self) -> None:
+        if self._is_told or self.time_errors.num_clips == 0:
+            return
+        self._is_told = True
+        _logger.warning(
+            "keyframes stand in for the frames of the sampling: %.2f s from them on average, "
+            "%.2f s at most, over %d clips",
+            self.time_errors.mean_seconds,
+            self.time_errors.max_seconds,
+            self.time_errors.num_clips,
+        )
 
     def _note(self, damage: Damage) -> None:
         if damage.example in self.damaged:

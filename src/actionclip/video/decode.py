@@ -14,7 +14,7 @@ from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float, Integer, UInt8
+from jaxtyping import Float, Float64, Int64, Integer, UInt8
 
 from actionclip.video import picking, source, timetable
 from actionclip.video.pixels import ToRGB
@@ -73,16 +73,9 @@ def read_frames(
         FileNotFoundError: there is no such file.
         ValueError: the file is not a video that can be decoded, or it has no such frame.
     """
-    path, numbers = Path(path), np.asarray(indices, np.int64)
+    path = Path(path)
     start, table = timetable.opening(path), timetable.timetable(path)
-    num_frames = len(table.ticks)
-    if len(numbers) == 0:
-        raise ValueError(f"{path}: no frame was asked for; give at least one index")
-    if numbers.min() < 0 or numbers.max() >= num_frames:
-        raise ValueError(
-            f"{path}: frames {numbers.min()} to {numbers.max()} were asked for; "
-            f"the video has frames 0 to {num_frames - 1}"
-        )
+    numbers = _existing(path, indices, len(table.ticks))
     if len(table.keyframes):
         targets = table.ticks[numbers].tolist()
         frames = picking.pick(path, start, sorted(set(targets)), table.keyframes.tolist())
@@ -102,6 +95,32 @@ def read_frames(
             num_replaced,
         )
     return np.stack([found[target] for target in targets])
+
+
+def keyframes_near(
+    path: str | Path, indices: Sequence[int] | Integer[np.ndarray, " T"]
+) -> tuple[Int64[np.ndarray, " T"], Float64[np.ndarray, " T"]]:
+    """Name the keyframe nearest to each of these frames: reading it decodes no other frame.
+
+    In a file that has to be read through anyway, each frame is its own.
+
+    Args:
+        path: a video file.
+        indices: from 0 to the number of frames - 1, in any order.
+
+    Returns:
+        The indices of the keyframes, and how many seconds each is from the frame.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: the file is not a video that can be decoded, or it has no such frame.
+    """
+    path = Path(path)
+    start, table = timetable.opening(path), timetable.timetable(path)
+    numbers = _existing(path, indices, len(table.ticks))
+    nearest = table.nearest_keyframes(numbers)
+    ticks_apart = np.abs(table.ticks[nearest] - table.ticks[numbers])
+    return nearest, ticks_apart * float(start.seconds_per_tick)
 
 
 def read_frames_at(
@@ -171,3 +190,17 @@ def stream_frames(
             step = steps.stop
         tick, shown = next_tick, next_frame
     timetable.warn_if_cut(path, start, tick, "what comes before")
+
+
+def _existing(
+    path: Path, indices: Sequence[int] | Integer[np.ndarray, " T"], num_frames: int
+) -> Int64[np.ndarray, " T"]:
+    numbers = np.asarray(indices, np.int64)
+    if len(numbers) == 0:
+        raise ValueError(f"{path}: no frame was asked for; give at least one index")
+    if numbers.min() < 0 or numbers.max() >= num_frames:
+        raise ValueError(
+            f"{path}: frames {numbers.min()} to {numbers.max()} were asked for; "
+            f"the video has frames 0 to {num_frames - 1}"
+        )
+    return numbers

@@ -5,12 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 SUFFIXES = frozenset(
-    ".3gp .asf .avi .flv .gif .m2ts .m4v .mkv .mov .mp4 .mpeg .mpg .mts .ogv .ts .webm .wmv".split()
+    {".3gp", ".asf", ".avi", ".flv", ".gif", ".m2ts", ".m4v", ".mkv", ".mov"}
+    | {".mp4", ".mpeg", ".mpg", ".mts", ".ogv", ".ts", ".webm", ".wmv"}
 )
 
 
 def is_named_like_a_video(path: Path) -> bool:
-    """Say whether a name ends like a video: .mp4, .avi, …"""
+    """Say whether a name ends like a video, such as .mp4 or .avi."""
     return path.suffix.lower() in SUFFIXES
 
 

@@ -51,7 +51,7 @@ def pick(
     if start.is_seekable:
         with source.open_video(path) as (container, stream):
             for run in _runs(start, stream, targets, keyframes):
-                for target, frame in _decode_run(path, start, container, stream, run):
+                for target, frame in _decode_run(path, start, container, stream, run, keyframes):
                     missing.discard(target)
                     yield target, frame
     if missing:
@@ -121,10 +121,16 @@ def _keyframe_before(
 
 
 def _decode_run(
-    path: Path, start: Opening, container: InputContainer, stream: VideoStream, run: Sequence[int]
+    path: Path,
+    start: Opening,
+    container: InputContainer,
+    stream: VideoStream,
+    run: Sequence[int],
+    keyframes: Sequence[int],
 ) -> Iterator[tuple[int, VideoFrame]]:
     """Read a run from the keyframe before it; what does not come as announced is left out."""
-    packets = _packets_from(path, start, container, stream, run[0])
+    entry = _keyframe_before(start, stream, run[0], keyframes) if keyframes else -_NEVER
+    packets = _packets_from(path, start, container, stream, run[0], entry)
     first = next(packets, None)
     if first is None:
         return
@@ -152,9 +158,17 @@ def _decode_run(
 
 
 def _packets_from(
-    path: Path, start: Opening, container: InputContainer, stream: VideoStream, tick: int
+    path: Path,
+    start: Opening,
+    container: InputContainer,
+    stream: VideoStream,
+    tick: int,
+    entry: int,
 ) -> Iterator[Packet]:
-    """Give the packets from a keyframe at or before a tick on; none if no seek leads there."""
+    """Give the packets from a keyframe between `entry` and a tick on; none if no seek leads there.
+
+    Without an index a seek may lead far before it; what comes until then is not decoded.
+    """
     for step_back in (0, 1, 5, 25):
         try:
             container.seek(tick - int(step_back / start.seconds_per_tick), stream=stream)
@@ -164,7 +178,7 @@ def _packets_from(
         for packet in packets:
             if packet.dts is not None and packet.dts > tick:
                 break
-            if packet.is_keyframe and packet.pts is not None and packet.pts <= tick:
+            if packet.is_keyframe and packet.pts is not None and entry <= packet.pts <= tick:
                 yield packet
                 yield from packets
                 return

@@ -2,7 +2,11 @@
 
 Segment sampling is that of temporal segment networks (Wang et al. 2016) as the official ActionCLIP
 code does it, counted from 0: the video is cut into equal parts and each gives one frame, its middle
-one for testing, a random one for training. Knows no files.
+one for testing, a random one for training. Dense sampling takes frames that lie close together
+instead. Knows no files.
+
+Shapes:
+    V: windows   T: frames of a clip
 """
 
 from __future__ import annotations
@@ -26,6 +30,24 @@ def segment_middles(num_frames: int, num_segments: int) -> Int64[np.ndarray, " T
         return segments * num_frames // num_segments
     # The middle of segment i is (i + 0.5) n / k - 0.5, and fractions are dropped.
     return ((2 * segments + 1) * num_frames - num_segments) // (2 * num_segments)
+
+
+def segment_windows(
+    num_frames: int, num_segments: int, num_windows: int
+) -> Int64[np.ndarray, "V T"]:
+    """Pick clips that see the whole video each, at other places of the segments.
+
+    >>> segment_windows(num_frames=100, num_segments=4, num_windows=2)
+    array([[ 5, 30, 55, 80],
+           [18, 43, 68, 93]])
+    """
+    if num_windows == 1 or num_frames <= num_segments:
+        return np.tile(segment_middles(num_frames, num_segments), (num_windows, 1))  # (V, T)
+    # Clip v looks at (2 v + 1) / 2 V of each segment, and as above fractions are dropped.
+    places = 2 * num_windows * np.arange(num_segments) + 2 * np.arange(num_windows)[:, None] + 1
+    num_places = 2 * num_windows * num_segments
+    indices = (2 * places * num_frames - num_places) // (2 * num_places)  # (V, T)
+    return np.maximum(indices, 0)
 
 
 def random_in_segments(
@@ -61,6 +83,18 @@ def dense(
         starts = np.arange(num_windows) * room // (num_windows - 1)
     indices = starts[:, None] + stride * np.arange(frames_per_clip)  # (V, T)
     return np.minimum(indices, num_frames - 1)
+
+
+def random_dense(
+    num_frames: int, frames_per_clip: int, stride: int, generator: np.random.Generator
+) -> Int64[np.ndarray, " T"]:
+    """Pick every `stride`-th frame in a window that lies anywhere in the video.
+
+    Where the video is shorter than the window, the window stays on the last frame.
+    """
+    room = max(0, num_frames - 1 - (frames_per_clip - 1) * stride)
+    start = generator.integers(room + 1)
+    return np.minimum(start + stride * np.arange(frames_per_clip), num_frames - 1)
 
 
 def segment_middle_seconds(duration_seconds: float, num_segments: int) -> Float64[np.ndarray, " T"]:

@@ -64,6 +64,18 @@ class Timetable:
     end_tick: int
     """When the last frame ends."""
 
+    def nearest_keyframes(self, indices: Int64[np.ndarray, " T"]) -> Int64[np.ndarray, " T"]:
+        """Give for each frame the nearest in time where decoding can start, the earlier of two.
+
+        Where those are not known, each frame is given itself.
+        """
+        shown = np.flatnonzero(np.isin(self.ticks, self.keyframes))
+        if len(shown) == 0:
+            return indices
+        ticks = self.ticks[shown]
+        halfway = (ticks[:-1] + ticks[1:]) / 2
+        return shown[np.searchsorted(halfway, self.ticks[indices])]
+
 
 def opening(path: Path) -> Opening:
     """Decode the first frame and say what it tells."""

@@ -64,7 +64,7 @@ class Encoder(nn.Module, abc.ABC):
 
     @abc.abstractmethod
     def project(self, vision_features: Float[Tensor, "B T E"]) -> Float[Tensor, "B T D"]:
-        """Bring them into the space of the texts: the cheap half, trained even if the tower rests."""
+        """Bring them into the space of the texts: the cheap half, trained with a frozen tower."""
 
     @abc.abstractmethod
     def tokenize(self, texts: Sequence[str]) -> Int[Tensor, "N L"]:
