@@ -14,6 +14,7 @@ import typer
 from actionclip.cli import terminal
 from actionclip.cli.data import data
 from actionclip.cli.recognize import recognize
+from actionclip.cli.train import train
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -22,6 +23,7 @@ app = typer.Typer(
     rich_markup_mode=None,  # plain help: the styled one takes twice as long to start
 )
 app.command()(recognize)
+app.command()(train)
 app.add_typer(data, name="data")
 
 

@@ -1,0 +1,119 @@
+"""`actionclip train`: a recipe, or only a folder of clips, becomes a trained checkpoint."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from actionclip.cli import terminal
+
+
+def train(
+    recipe: Annotated[
+        Path | None, typer.Argument(metavar="RECIPE.toml", help="What to train, and how.")
+    ] = None,
+    data: Annotated[
+        Path | None,
+        typer.Option(metavar="DATA", help="Without a recipe: a folder per label, or a CSV."),
+    ] = None,
+    model: Annotated[
+        str | None, typer.Option(help="With --data: what to start from; lite by default.")
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="The folder of the run; runs/NAME by default."),
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with the run in DIR, if there is one.")
+    ] = False,
+    device: Annotated[
+        str | None, typer.Option(help="cpu or cuda; by default a GPU if there is one.")
+    ] = None,
+) -> None:
+    """Train a model on your clips; DIR/best and DIR/last are checkpoints for --model.
+
+    With --data the recipe is chosen for you and printed; it is also kept in DIR/recipe.toml.
+    On several GPUs or machines: `torchrun ... -m actionclip.cli train RECIPE.toml`.
+    """
+    if (recipe is None) == (data is None):
+        raise ValueError("give a recipe, or --data with a folder of clips; one of the two")
+    if model is not None and data is None:
+        raise ValueError("--model goes with --data; in a recipe it is model.start")
+    if recipe is not None and not recipe.is_file():
+        raise FileNotFoundError(f"{recipe}: no such recipe; check the path")
+    named_after = recipe if recipe is not None else data
+    assert named_after is not None
+    output = output or Path("runs") / named_after.resolve().stem
+
+    try:
+        from actionclip.training import fit
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError(
+            f"training needs {error.name}: pip install 'actionclip[train]'"
+        ) from error
+    from actionclip.training.train import Stopped
+
+    if data is not None:
+        text = _suggested(data, model or "lite", output, device)
+    else:
+        text = named_after.read_text(encoding="utf-8")
+    try:
+        with terminal.progress("clips") as encoding, terminal.progress("steps") as training:
+            features = encoding.add_task("computing features", total=None, visible=False)
+            steps = training.add_task("training", total=None, visible=False)
+            fit.fit(
+                text,
+                output,
+                where=str(named_after),
+                resume=resume,
+                device=device,
+                on_features=lambda done, total: encoding.update(
+                    features, completed=done, total=total, visible=done < total
+                ),
+                on_step=lambda now: training.update(
+                    steps,
+                    completed=(now.epoch - 1) * now.num_steps + now.step,
+                    total=now.num_epochs * now.num_steps,
+                    description=f"epoch {now.epoch}/{now.num_epochs}  loss {now.loss:.3f}",
+                    visible=True,
+                ),
+            )
+    except Stopped:
+        terminal.note(f"stopped and saved; go on by adding: --output {output} --resume")
+        raise typer.Exit(130) from None
+    if int(os.environ.get("RANK", "0")) == 0:
+        _print_result(output)
+
+
+def _suggested(data: Path, model: str, output: Path, device: str | None) -> str:
+    """Choose a recipe and print it; a run that goes on keeps the one it began with."""
+    import torch
+
+    from actionclip.training import recipe as recipes
+    from actionclip.training import suggestion
+
+    kept = output / "recipe.toml"
+    if kept.is_file():
+        return kept.read_text(encoding="utf-8")
+    has_gpu = device != "cpu" and torch.cuda.is_available()
+    text = recipes.write(suggestion.suggest(data, model, has_gpu=has_gpu)) + "\n"
+    print(text)
+    return text
+
+
+def _print_result(output: Path) -> None:
+    """Print what the best epoch reached, and the mixtures with the start."""
+    from actionclip.training.run_folder import RunFolder
+
+    folder = RunFolder(output)
+    rows = folder.rows()
+    score = list(rows[0])[2]
+    best = max(rows, key=lambda row: row[score])
+    print(f"{output / 'best'}: {score} {best[score]:.1%} on held-out clips (epoch {best['epoch']})")
+    for row in folder.rows("interpolation.csv"):
+        share, *scores = row.items()
+        told = "  ".join(f"{name} {value:.1%}" for name, value in scores)
+        print(f"{share[1]:.0%} of the way from start to best: {told}")

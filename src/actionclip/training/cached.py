@@ -1,0 +1,140 @@
+"""Clips as features: what a frozen vision tower says of each view is computed once and looked up.
+
+View 0 of a clip is the one for testing; the others are drawn and augmented, the same in every run.
+Knows how to fill and to ask the cache, not how it keeps things (`feature_cache`).
+
+Shapes:
+    R: clips   T: frames of a clip   S: pixels   E: width of the vision tower
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from accelerate import Accelerator
+from torch import Tensor
+
+from actionclip.model.actionclip import ActionCLIP
+from actionclip.training import feature_cache
+from actionclip.training.batches import Plan
+from actionclip.training.feature_cache import FeatureCache
+from actionclip.training.sources import TEST_BATCH_SIZE, Source, Videos
+
+Progress = Callable[[int, int], None]
+
+_SHOWN_AT_ONCE = 256
+
+
+class CachedFeatures(Source):
+    """A source that decodes each view of a video once."""
+
+    def __init__(
+        self,
+        videos: Videos,
+        model: ActionCLIP,
+        accelerator: Accelerator,
+        num_views: int,
+        on_progress: Progress,
+    ) -> None:
+        """Compute what is not there yet.
+
+        Args:
+            videos: gives the pixels.
+            model: its vision tower is frozen.
+            accelerator: knows device and precision.
+            num_views: of each clip, to draw from.
+            on_progress: told how many features are there, and how many are wanted.
+
+        Raises:
+            ValueError: a video is a folder of pictures, or too many cannot be read.
+        """
+        self._cache = FeatureCache(
+            feature_cache.default_folder(),
+            {
+                "weights": feature_cache.fingerprint(model.encoder.vision_tower),
+                "encoder": model.config.encoder,
+                "encoder_config": dict(model.config.encoder_config),
+                "precision": accelerator.mixed_precision,
+                "shift": model.config.shift,
+                "joint": model.config.joint,
+                "short_side": model.encoder.short_side,
+                "image_size": model.encoder.image_size,
+            },
+        )
+        wanted = [
+            (place, view)
+            for place in range(len(videos.annotations.examples))
+            for view in range(num_views)
+        ]
+        keys = [self._cache.key(*_what(videos, place, view)) for place, view in wanted]
+
+        def compute(missing: list[int]) -> Iterator[tuple[int, Tensor]]:
+            spots = {wanted[spot]: spot for spot in missing}
+            for place, view, features in _encode(videos, model, accelerator, list(spots)):
+                yield spots[place, view], features
+
+        with accelerator.main_process_first():
+            self._cache.fill(keys, compute, on_progress)
+        damaged = {wanted[spot][0] for spot in self._cache.missing(keys)}
+        whole = [place for place in range(len(videos.annotations.examples)) if place not in damaged]
+        self.annotations = videos.annotations.with_examples(
+            videos.annotations.examples[place] for place in whole
+        )
+        key_of = dict(zip(wanted, keys, strict=True))
+        self._keys = [[key_of[place, view] for view in range(num_views)] for place in whole]
+
+    def draw(self, plans: Sequence[Plan]) -> Iterator[tuple[Plan, Tensor]]:
+        """Give one of the views of each clip; its seed says which."""
+        for plan in plans:
+            drawn = zip(plan.clips, plan.seeds, strict=True)
+            keys = [self._keys[place][seed % len(self._keys[place])] for place, seed in drawn]
+            yield plan, self._cache.read(keys)
+
+    def show(self, places: Sequence[int]) -> Iterator[tuple[Sequence[int], Tensor]]:
+        """Give the first view of each clip."""
+        for start in range(0, len(places), _SHOWN_AT_ONCE):
+            some = places[start : start + _SHOWN_AT_ONCE]
+            yield some, self._cache.read([self._keys[place][0] for place in some])
+
+
+def _what(videos: Videos, place: int, view: int) -> tuple[Path, dict[str, Any]]:
+    """Say all that a view depends on.
+
+    Raises:
+        ValueError: the video is a folder of pictures.
+    """
+    example = videos.annotations.examples[place]
+    if example.frames is not None:
+        raise ValueError(
+            f"{example.source}: a folder of pictures, whose features cannot be kept; "
+            "set data.cached_views = 0, or give video files"
+        )
+    one_sided = not set(videos.taken["one_sided"]).isdisjoint(example.labels)
+    drawn = {**videos.taken, "one_sided": one_sided, "view": view}
+    shown = {name: videos.taken[name] for name in ("num_frames", "sampling")}
+    part = {"start": example.start_seconds, "end": example.end_seconds}
+    return example.video, {**part, **(drawn if view else shown)}
+
+
+@torch.inference_mode()
+def _encode(
+    videos: Videos, model: ActionCLIP, accelerator: Accelerator, wanted: list[tuple[int, int]]
+) -> Iterator[tuple[int, int, Tensor]]:
+    """Give place, view and features of what can be read."""
+    model.eval()
+    for view in sorted({view for _, view in wanted}):
+        places = [place for place, other in wanted if other == view]
+        if view == 0:
+            read = videos.show(places)
+        else:
+            starts = range(0, len(places), TEST_BATCH_SIZE)
+            read = videos.read(
+                [[(p, view) for p in places[s : s + TEST_BATCH_SIZE]] for s in starts]
+            )
+        for found, clips in read:
+            features = model.vision_features(clips.to(accelerator.device))  # (R, T, E)
+            for place, one in zip(found, features.float().cpu(), strict=True):
+                yield place, view, one

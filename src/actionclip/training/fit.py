@@ -1,0 +1,71 @@
+"""A recipe and a folder become a trained checkpoint in that folder.
+
+The front of this package: reads, prepares, trains, goes on, and at last mixes with the start.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from actionclip.training import interpolation, prepare
+from actionclip.training import recipe as recipes
+from actionclip.training.cached import Progress as Watch
+from actionclip.training.progress import Keeper
+from actionclip.training.run_folder import RunFolder
+from actionclip.training.train import Progress, train
+
+
+def fit(
+    recipe_text: str,
+    output: Path,
+    *,
+    where: str = "the recipe",
+    resume: bool = False,
+    device: str | None = None,
+    on_features: Watch = lambda done, total: None,
+    on_step: Callable[[Progress], object] = lambda progress: None,
+) -> RunFolder:
+    """Train as the recipe says; afterwards output/best and output/last are checkpoints.
+
+    Args:
+        recipe_text: TOML.
+        output: the folder of the run; made if it is not there.
+        where: names the recipe in errors.
+        resume: go on with the run in the folder, if there is one.
+        device: cpu, or cuda; a GPU if there is one.
+        on_features: told how many features of videos are computed, and how many are wanted.
+        on_step: told after every step how far it is.
+
+    Raises:
+        FileNotFoundError: data or model are not there.
+        ValueError: recipe, data or folder are not as they should be, or the loss is no number
+            any more; one line says what to do.
+        OSError: the disk is full; what was saved before is unharmed.
+        Stopped: by Ctrl-C, after saving.
+    """
+    recipe = recipes.parse(recipe_text, where)
+    accelerator = prepare.make_accelerator(recipe, output, device)
+    parts = prepare.read_data(recipe, accelerator.num_processes)
+    folder = RunFolder(output)
+    folder.check(recipe_text, resume=resume)
+    run = prepare.make_run(recipe, accelerator, *parts, on_features)
+    accelerator.wait_for_everyone()
+    if accelerator.is_main_process:
+        folder.claim(recipe_text)
+    accelerator.wait_for_everyone()
+    state = folder.state()
+    fingerprint = prepare.fingerprint(parts)
+    if state is not None and state["data"] != fingerprint:
+        raise ValueError(
+            f"{recipe.data.path}: other clips or labels than those that the run in {output} began "
+            "with; bring them back, or name another --output"
+        )
+    accelerator.init_trackers("log")
+    keeper = Keeper(run, folder, fingerprint)
+    if state is not None:
+        keeper.go_back_to(state)
+    train(run, keeper, on_step)
+    accelerator.end_training()
+    interpolation.compare(run, folder)
+    return folder

@@ -1,0 +1,137 @@
+"""Where clips come from: plans of steps go in, pixels come out; or features from a cache.
+
+The loop asks a `Source` and does not know which. Knows no model and no loss.
+
+Shapes:
+    R: clips of this process   T: frames of a clip   S: pixels   D: width of frame features
+"""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from torch import Tensor
+from torch.utils.data import Sampler
+
+from actionclip.data.annotations import Annotations
+from actionclip.data.augmentation import Augmentation
+from actionclip.data.clips import Sampling
+from actionclip.data.dataset import Augmented, Cropped, TestViews, TrainingClips
+from actionclip.data.loading import Loader, in_order
+from actionclip.training import recipe
+from actionclip.training.batches import Plan
+
+TEST_BATCH_SIZE = 16
+
+
+class Source(abc.ABC):
+    """Gives the clips of a data set, as pixels (R, T, 3, S, S) or as features (R, T, D)."""
+
+    annotations: Annotations
+    """What there is; clips are named by their places in it."""
+
+    @abc.abstractmethod
+    def draw(self, plans: Sequence[Plan]) -> Iterator[tuple[Plan, Tensor]]:
+        """Give the clips of each plan as for training, and which they are."""
+
+    @abc.abstractmethod
+    def show(self, places: Sequence[int]) -> Iterator[tuple[Sequence[int], Tensor]]:
+        """Give some clips as for testing, a few at once, and which they are."""
+
+
+class Videos(Source):
+    """Decodes, samples and augments."""
+
+    def __init__(
+        self,
+        annotations: Annotations,
+        sampling: Sampling,
+        short_side: int,
+        image_size: int,
+        chosen: recipe.Data,
+    ) -> None:
+        """Set up reading; workers start with the first batch.
+
+        Args:
+            annotations: of one split.
+            sampling: which frames make a clip.
+            short_side: to which the model wants frames scaled.
+            image_size: S, that the model takes.
+            chosen: augmentation and workers.
+        """
+        self.annotations = annotations
+        self._keys = _Keys()
+        with_randaugment = chosen.augmentation == "paper"
+        drawn = TrainingClips(
+            annotations,
+            sampling,
+            Cropped(image_size)
+            if chosen.augmentation == "none"
+            else Augmented(Augmentation(image_size, randaugment=with_randaugment)),
+            short_side=short_side,
+            one_sided=one_sided(annotations.labels, chosen),
+        )
+        self._drawn = Loader(drawn, self._keys, num_workers=chosen.num_workers)
+        self._shown = TestViews(annotations, sampling, short_side, image_size)
+        self._num_workers = chosen.num_workers
+        self.taken = {
+            "num_frames": sampling.num_frames,
+            "sampling": sampling.kind,
+            "augmentation": chosen.augmentation,
+            "one_sided": sorted(one_sided(annotations.labels, chosen)),
+        }
+        """All that clips depend on besides videos and seeds, as plain values."""
+
+    def draw(self, plans: Sequence[Plan]) -> Iterator[tuple[Plan, Tensor]]:
+        """Give the clips of each plan; a damaged one is replaced by another of its plan.
+
+        Raises:
+            ValueError: all of a plan's videos are damaged, or too many of the data set's.
+        """
+        read = self.read([list(zip(plan.clips, plan.seeds, strict=True)) for plan in plans])
+        for plan in plans:
+            found, clips = next(read, ([], None))
+            row_of = {clip: row for row, clip in enumerate(found)}
+            whole = [place for place, clip in enumerate(plan.clips) if clip in row_of]
+            if clips is None or not whole:
+                first = self.annotations.examples[plan.clips[0]].source
+                raise ValueError(
+                    f"no video of a batch of {len(plan.clips)} can be read, the first is that of "
+                    f"{first}; run `actionclip data check`"
+                )
+            kept = [p if clip in row_of else whole[0] for p, clip in enumerate(plan.clips)]
+            yield plan.choose(kept), clips[[row_of[plan.clips[place]] for place in kept]]
+
+    def read(self, batches: list[list[tuple[int, int]]]) -> Iterator[tuple[list[int], Tensor]]:
+        """Give clips drawn from seeds, in batches of (place, seed); damaged ones are left out."""
+        self._keys.batches = batches
+        for batch in self._drawn:
+            yield batch.examples.tolist(), batch.clips
+
+    def show(self, places: Sequence[int]) -> Iterator[tuple[Sequence[int], Tensor]]:
+        """Give the middle crop of each video's middle frames; damaged ones are left out."""
+        batches = [[places[i] for i in batch] for batch in in_order(len(places), TEST_BATCH_SIZE)]
+        for batch in Loader(self._shown, batches, num_workers=self._num_workers):
+            yield batch.examples.tolist(), batch.clips.squeeze(1)
+
+
+def one_sided(labels: Sequence[str], chosen: recipe.Data) -> Sequence[str]:
+    """Give the labels whose mirror image shows another action."""
+    if chosen.one_sided is not None:
+        return chosen.one_sided
+    return [label for label in labels if {"left", "right"} & set(label.lower().split())]
+
+
+@dataclass
+class _Keys(Sampler[list[tuple[int, int]]]):
+    """The keys of an epoch's batches; another epoch's are put in their place."""
+
+    batches: list[list[tuple[int, int]]] = field(default_factory=list)
+
+    def __iter__(self) -> Iterator[list[tuple[int, int]]]:
+        return iter(self.batches)
+
+    def __len__(self) -> int:
+        return len(self.batches)

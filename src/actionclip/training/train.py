@@ -1,0 +1,112 @@
+"""The training loop: a prepared run becomes checkpoints, or goes on from where it was stopped.
+
+    for every epoch, for every batch of clips and texts:
+        embed both, compare each with each, match that to who shares a label with whom,
+        move the weights against the gradient
+    after every epoch: test on held-out clips, and keep the best
+
+Everything random comes from (seed, epoch, step), so that the state of a run is its weights, the
+optimizer's moments and its place. Knows no recipe files and prints nothing.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from actionclip.training import optim, steps
+from actionclip.training.batches import Plan
+from actionclip.training.interruption import Interruption
+from actionclip.training.progress import Keeper, Place
+from actionclip.training.run import Run
+
+
+class Stopped(KeyboardInterrupt):
+    """Somebody stopped the run; it was saved and can go on."""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a run is; everything counts from 1."""
+
+    epoch: int
+    num_epochs: int
+    step: int
+    num_steps: int
+    """Of an epoch."""
+    loss: float
+
+
+def train(
+    run: Run, keeper: Keeper, watch: Callable[[Progress], object] = lambda progress: None
+) -> None:
+    """Train until the last epoch.
+
+    Args:
+        run: model, data and all else that the recipe asks for.
+        keeper: knows where the run is, and where it is kept.
+        watch: told after every step how far it is.
+
+    Raises:
+        ValueError: the loss is no number any more; says where.
+        Stopped: by Ctrl-C or SIGTERM, after what was done has been saved.
+        OSError: a checkpoint cannot be written.
+    """
+    num_steps = run.planner.num_steps
+    with Interruption() as interruption:
+        while keeper.place.epoch < run.num_epochs:
+            optim.train_mode(run.objective)
+            epoch, first_step = keeper.place.epoch, keeper.place.step
+            for plan, clips in run.draw(epoch, first_step):
+                loss = _step(run, plan, clips, keeper.place)
+                watch(Progress(epoch + 1, run.num_epochs, keeper.place.step, num_steps, loss))
+                if keeper.place.step == num_steps:
+                    keeper.end_epoch(run.test())
+                stop = interruption.came(run.accelerator)
+                is_last = keeper.place.epoch == run.num_epochs
+                if stop or is_last or keeper.is_due():
+                    keeper.save()
+                if stop and not is_last:
+                    raise Stopped
+
+
+def _step(run: Run, plan: Plan, clips: Tensor, place: Place) -> float:
+    """Move the weights once; give the loss of the whole batch."""
+    accelerator = run.accelerator
+    number = place.epoch * run.planner.num_steps + place.step
+    rate = run.schedule.set_rate(number)
+    mine = steps.backward(
+        accelerator,
+        run.prepared,
+        run.objective,
+        clips.to(accelerator.device, non_blocking=True),
+        run.texts_of(plan),
+        run.answers_to(plan),
+        plan.seeds,
+        run.micro_batch_size,
+    )
+    loss = float(accelerator.reduce(mine, "mean"))  # type: ignore[arg-type]  # a tensor
+    length = run.clip_gradient()
+    if not math.isfinite(loss) or not (math.isfinite(length) or accelerator.scaler):
+        raise ValueError(_what_broke(run, plan, place, loss))
+    run.optimizer.step()
+    run.optimizer.zero_grad()
+    if run.mean is not None:
+        run.mean.update()
+    accelerator.log({"loss": loss, "lr": rate, "gradient_norm": length}, step=number)
+    place.step += 1
+    place.loss_sum += loss
+    return loss
+
+
+def _what_broke(run: Run, plan: Plan, place: Place, loss: float) -> str:
+    """Say where the numbers stopped being numbers, and what was looked at."""
+    what = "the gradient is no number" if math.isfinite(loss) else f"the loss is {loss}"
+    batch = [run.data.annotations.examples[clip].source for clip in plan.clips]
+    return (
+        f"epoch {place.epoch + 1}, step {place.step + 1}: {what}; what was saved is unharmed,"
+        ' lower optim.lr or set computing.precision = "fp32"; the batch: ' + ", ".join(batch)
+    )
