@@ -58,7 +58,7 @@ def _zero_shot_source(run: Run, model: ActionCLIP) -> Source:
     recipe = run.recipe
     annotations = reading.read(Path(recipe.weights.zero_shot_data or ""))
     held_out = annotations.of_split("test" if "test" in annotations.splits else "val")
-    sampling = Sampling(model.config.num_frames)
+    sampling = Sampling(model.config.num_frames, recipe.data.sampling)
     return Videos(
         held_out, sampling, model.encoder.short_side, model.encoder.image_size, recipe.data
     )

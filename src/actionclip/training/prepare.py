@@ -164,7 +164,7 @@ def make_run(
     for part, num_views in ((train, recipe.data.cached_views), (held_out, 1)):
         videos = Videos(
             part,
-            Sampling(loaded.config.num_frames),
+            Sampling(loaded.config.num_frames, recipe.data.sampling),
             loaded.encoder.short_side,
             loaded.encoder.image_size,
             recipe.data,

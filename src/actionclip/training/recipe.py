@@ -71,6 +71,8 @@ class Data(_Section):
     """Merge the parts of a video into one clip that has all their labels, as Charades is scored."""
     shots: Count | None = None
     """Train on so many clips of each label only."""
+    sampling: Literal["segments", "dense", "keyframes"] = "segments"
+    """One frame of each equal part; frames close together; or only frames that decode alone."""
     augmentation: Literal["paper", "paper-without-randaugment", "none"] = "paper"
     """Of the pixels; the official code leaves RandAugment out on UCF101 and HMDB51."""
     one_sided: list[str] | None = None

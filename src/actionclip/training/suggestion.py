@@ -42,7 +42,7 @@ def suggest(data: Path, model: str, *, has_gpu: bool) -> Recipe:
     epochs = min(_MOST_EPOCHS, max(10, STEPS_OF_A_HEAD // max(1, num_clips // batch_size)))
     return Recipe(
         model=Model(start=model, temporal_head="motion"),
-        data=Data(path=str(data), augmentation="paper-without-randaugment", cached_views=4),
+        data=Data(path=str(data), augmentation="none", cached_views=4),
         prompts=templates,
         optim=Optim(
             epochs=epochs,
