@@ -61,7 +61,7 @@ def test_a_missing_recipe_is_named():
 
 def test_without_a_gpu_a_head_is_trained_from_kept_features(squares):
     chosen = suggestion.suggest(squares, "lite", has_gpu=False)
-    assert chosen.weights.freeze == ["encoder"]
+    assert chosen.weights.freeze == ["encoder.vision_tower", "encoder.text_tower"]
     assert chosen.data.cached_views > 0
     assert chosen.optim.batch_size <= 18
     assert recipe.parse(recipe.write(chosen), "x") == chosen

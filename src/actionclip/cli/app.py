@@ -34,6 +34,7 @@ def actionclip() -> None:
 
 def main() -> None:
     """Run the program and turn mistakes into one line and an exit status."""
+    os.environ.setdefault("HF_HUB_VERBOSITY", "error")  # what it retries, our error line sums up
     try:
         with terminal.showing_warnings():
             app()
