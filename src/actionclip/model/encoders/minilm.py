@@ -30,7 +30,9 @@ class MiniLM(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.token_embedding = nn.Embedding(_VOCABULARY_SIZE, WIDTH)
+        # Not drawn at random: weights come from a checkpoint, and drawing these takes a while.
+        vectors = torch.zeros(_VOCABULARY_SIZE, WIDTH)
+        self.token_embedding = nn.Embedding.from_pretrained(vectors, freeze=False)
         self.position_embedding = nn.Embedding(_NUM_POSITIONS, WIDTH)
         self.embedding_norm = nn.LayerNorm(WIDTH, _LAYER_NORM_EPS)
         layer = nn.TransformerEncoderLayer(
