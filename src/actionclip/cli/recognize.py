@@ -74,10 +74,8 @@ def recognize(
     if len(names) == 1:
         terminal.note("a single label always scores 1; name others to compare it with")
 
+    from actionclip import report as html
     from actionclip.recognizer import Recognizer
-
-    if report:
-        from actionclip import report as html
 
     recognizer = Recognizer.load(model or DEFAULT_MODEL, device=device)
     with terminal.counter("reading the labels", "prompts") as count:
