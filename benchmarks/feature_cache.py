@@ -19,10 +19,11 @@ import torch
 from torch import Tensor
 
 from actionclip.data import stick_figures
+from actionclip.feature_cache import FeatureCache
 from actionclip.model.actionclip import ActionCLIP
 from actionclip.model.config import TEMPORAL_HEADS
+from actionclip.model.identity import fingerprint
 from actionclip.training import loss
-from actionclip.training.feature_cache import FeatureCache, fingerprint
 from actionclip.video import decode, sampling, transforms
 
 BATCH_SIZE = 48

@@ -55,6 +55,7 @@ def recognize(
     Further videos and folders may follow the first: an argument that ends like a video (.mp4,
     .avi, ...) or is a folder written with a slash. With --labels, every argument is one.
     """
+    from actionclip import pages
     from actionclip.text import label_sets, prompts
     from actionclip.text import labels as label_lists
     from actionclip.video import files
@@ -64,8 +65,8 @@ def recognize(
     names = label_sets.find(labels) if labels else label_lists.check(arguments[num_places:])
     sentences = prompts.read(templates) if templates else None
     videos = [path for place in arguments[:num_places] for path in files.find(Path(place))]
-    if report and not report.absolute().parent.is_dir():
-        raise FileNotFoundError(f"{report}: there is no folder {report.parent}; make it first")
+    if report:
+        pages.check_place(report)
     if model is None:
         terminal.note(
             "the small embedded model `lite` answers;"
@@ -101,7 +102,7 @@ def recognize(
     if as_json and not (failures and not results):
         print(json.dumps({"results": results}, ensure_ascii=False, indent=2))
     if report and sections:
-        html.write(report, html.render(sections, model or DEFAULT_MODEL, len(names)))
+        pages.write(report, html.render(sections, model or DEFAULT_MODEL, len(names)))
         terminal.note(f"the report is in {report}")
     for failure in failures:
         terminal.error(failure)

@@ -17,10 +17,11 @@ import torch
 from accelerate import Accelerator
 from torch import Tensor
 
+from actionclip import feature_cache
+from actionclip.feature_cache import FeatureCache
+from actionclip.model import identity
 from actionclip.model.actionclip import ActionCLIP
-from actionclip.training import feature_cache
 from actionclip.training.batches import Plan
-from actionclip.training.feature_cache import FeatureCache
 from actionclip.training.sources import TEST_BATCH_SIZE, Source, Videos
 
 Progress = Callable[[int, int], None]
@@ -44,26 +45,14 @@ class CachedFeatures(Source):
         Args:
             videos: gives the pixels.
             model: its vision tower is frozen.
-            accelerator: knows device and precision.
+            accelerator: knows device and processes.
             num_views: of each clip, to draw from.
             on_progress: told how many features are there, and how many are wanted.
 
         Raises:
             ValueError: a video is a folder of pictures, or too many cannot be read.
         """
-        self._cache = FeatureCache(
-            feature_cache.default_folder(),
-            {
-                "weights": feature_cache.fingerprint(model.encoder.vision_tower),
-                "encoder": model.config.encoder,
-                "encoder_config": dict(model.config.encoder_config),
-                "precision": accelerator.mixed_precision,
-                "shift": model.config.shift,
-                "joint": model.config.joint,
-                "short_side": model.encoder.short_side,
-                "image_size": model.encoder.image_size,
-            },
-        )
+        self._cache = FeatureCache(feature_cache.default_folder(), identity.of_vision(model))
         wanted = [
             (place, view)
             for place in range(len(videos.annotations.examples))

@@ -10,8 +10,9 @@ import pytest
 import torch
 from safetensors import safe_open
 
-from actionclip.training import feature_cache
-from actionclip.training.feature_cache import FeatureCache, fingerprint
+from actionclip import feature_cache
+from actionclip.feature_cache import FeatureCache
+from actionclip.model.identity import fingerprint
 
 MADE_BY = {"weights": "abc", "precision": "fp32", "image_size": 224}
 MIDDLES = {"segments": 4, "view": 0}
@@ -169,7 +170,7 @@ def test_a_kill_in_the_middle_loses_only_what_was_not_yet_written(tmp_path, vide
         import os, signal, sys
         from pathlib import Path
         import torch
-        from actionclip.training import feature_cache
+        from actionclip import feature_cache
         feature_cache.SECONDS_BETWEEN_FILES = 0
         cache = feature_cache.FeatureCache(Path(sys.argv[1]), {"weights": "abc"})
         def compute(missing):

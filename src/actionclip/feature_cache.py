@@ -26,7 +26,9 @@ import safetensors.torch
 import torch
 from jaxtyping import Float
 from safetensors import SafetensorError, safe_open
-from torch import Tensor, nn
+from torch import Tensor
+
+from actionclip.model import identity
 
 logger = logging.getLogger(__name__)
 
@@ -43,20 +45,11 @@ def default_folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache", "actionclip/features").expanduser()
 
 
-def fingerprint(module: nn.Module) -> str:
-    """Say in 64 letters which weights a module holds: another number anywhere, another result."""
-    digest = hashlib.sha256()
-    for name, weights in sorted(module.state_dict().items()):
-        digest.update(f"{name} {weights.dtype} {tuple(weights.shape)}".encode())
-        digest.update(_bytes(weights))
-    return digest.hexdigest()
-
-
 class FeatureCache:
     """The features that one model made, by the keys of their videos and samplings.
 
     Example:
-        >>> cache = FeatureCache(folder, {"weights": fingerprint(tower), "precision": "fp32"})
+        >>> cache = FeatureCache(folder, identity.of_vision(model))
         >>> keys = [cache.key(video, {"segments": 8, "view": 0}) for video in videos]
         >>> cache.fill(keys, lambda missing: ((i, encode(videos[i])) for i in missing))
         >>> cache.read(keys[:64])  # (64, 8, 1280)
@@ -203,11 +196,7 @@ class _Contents:
 
 
 def _checksum(features: Tensor) -> str:
-    return f"{zlib.crc32(_bytes(features)):08x}"
-
-
-def _bytes(tensor: Tensor) -> memoryview:
-    return tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().data
+    return f"{zlib.crc32(identity.bytes_of(features)):08x}"
 
 
 def _write(path: Path, content: bytes) -> None:

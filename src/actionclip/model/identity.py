@@ -1,0 +1,42 @@
+"""What a tower's answers depend on, as plain values: for whoever keeps answers and looks them up.
+
+Two models with the same identity say the same of the same input, to the last digit.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from actionclip.model.actionclip import ActionCLIP
+
+
+def of_vision(model: ActionCLIP) -> dict[str, Any]:
+    """Say all that `vision_features` of the same pixels depend on, and which pixels it wants."""
+    return {
+        "weights": fingerprint(model.encoder.vision_tower),
+        "encoder": model.config.encoder,
+        "encoder_config": dict(model.config.encoder_config),
+        "precision": str(model.precision),
+        "shift": model.config.shift,
+        "joint": model.config.joint,
+        "short_side": model.encoder.short_side,
+        "image_size": model.encoder.image_size,
+    }
+
+
+def fingerprint(module: nn.Module) -> str:
+    """Say in 64 letters which weights a module holds: another number anywhere, another result."""
+    digest = hashlib.sha256()
+    for name, weights in sorted(module.state_dict().items()):
+        digest.update(f"{name} {weights.dtype} {tuple(weights.shape)}".encode())
+        digest.update(bytes_of(weights))
+    return digest.hexdigest()
+
+
+def bytes_of(tensor: Tensor) -> memoryview:
+    """Give the numbers of a tensor as they lie in memory."""
+    return tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().data
