@@ -10,7 +10,7 @@ import av
 import numpy as np
 import pytest
 
-from actionclip.data import stick_figures
+from actionclip.data import reading, stick_figures
 from actionclip.data.stick_figures import body, dataset, drawing, film, motions, poses
 from actionclip.data.stick_figures.dataset import Clip
 
@@ -205,3 +205,12 @@ def test_an_interrupted_set_leaves_nothing_behind(tmp_path: Path):
     assert process.returncode != 0
     assert errors.count(b"Traceback") == 1
     assert [path.name for path in tmp_path.iterdir()] == ["program.py"]
+
+
+def test_what_was_made_is_read_as_its_table_says(tmp_path: Path):
+    folder = tmp_path / "two at a time"
+    stick_figures.make(folder, clips_per_action=1, num_workers=2, multi_label=True)
+    found = reading.read(folder)
+    assert set(found.labels) <= set(motions.ACTIONS)
+    assert {len(example.labels) for example in found.examples} == {2}
+    assert not found.split_drawn

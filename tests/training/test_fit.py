@@ -116,6 +116,30 @@ def test_pieces_of_a_batch_lead_to_the_weights_of_the_whole(write_recipe, tmp_pa
     )
 
 
+def test_recomputed_activations_lead_to_the_same_weights(write_recipe, tmp_path):
+    for name, computing in (("kept", {}), ("anew", {"gradient_checkpointing": True})):
+        text = write_recipe(computing={"precision": "fp32", **computing})
+        fit.fit(text, tmp_path / name, device="cpu")
+    kept, anew = (
+        load_file(tmp_path / name / "last/model.safetensors") for name in ("kept", "anew")
+    )
+    for name, weights in kept.items():
+        torch.testing.assert_close(anew[name], weights, rtol=1e-5, atol=1e-6)
+
+
+def test_half_precision_stays_near_full_precision(write_recipe, tmp_path):
+    losses = {}
+    for precision in ("fp32", "bf16"):
+        steps = []
+        text = write_recipe(computing={"precision": precision})
+        fit.fit(text, tmp_path / precision, device="cpu", on_step=steps.append)
+        losses[precision] = torch.tensor([step.loss for step in steps])
+        saved = load_file(tmp_path / precision / "last/model.safetensors")
+        assert {weights.dtype for weights in saved.values()} == {torch.float32}
+    assert not torch.equal(losses["bf16"], losses["fp32"])
+    torch.testing.assert_close(losses["bf16"], losses["fp32"], rtol=0.02, atol=0.02)
+
+
 def test_what_is_frozen_stays_and_the_rest_moves(write_recipe, tiny_clip, tmp_path):
     fit.fit(write_recipe(weights={"freeze": ["encoder"]}), tmp_path / "run", device="cpu")
     before = load_file(tiny_clip / "model.safetensors")

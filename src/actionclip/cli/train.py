@@ -61,7 +61,7 @@ def train(
     else:
         text = named_after.read_text(encoding="utf-8")
     try:
-        with terminal.progress("clips") as encoding, terminal.progress("steps") as training:
+        with terminal.progress("clips") as encoding, terminal.progress("clips") as training:
             features = encoding.add_task("computing features", total=None, visible=False)
             steps = training.add_task("training", total=None, visible=False)
             fit.fit(
@@ -75,8 +75,8 @@ def train(
                 ),
                 on_step=lambda now: training.update(
                     steps,
-                    completed=(now.epoch - 1) * now.num_steps + now.step,
-                    total=now.num_epochs * now.num_steps,
+                    completed=((now.epoch - 1) * now.num_steps + now.step) * now.batch_size,
+                    total=now.num_epochs * now.num_steps * now.batch_size,
                     description=f"epoch {now.epoch}/{now.num_epochs}  loss {now.loss:.3f}",
                     visible=True,
                 ),

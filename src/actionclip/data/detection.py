@@ -48,6 +48,8 @@ def detect(data: Path) -> Written:
         FileNotFoundError: there is nothing at this path.
         ValueError: it is none of the ways that are understood.
     """
+    if (data / ANNOTATIONS).is_file():
+        return detect(data / ANNOTATIONS)
     if data.is_dir():
         found = (_benchmark(file) for file in _text_files(data))
         return next(filter(None, found), Written("folder", data))

@@ -1,4 +1,4 @@
-"""What a model said of a data set: every clip with a score for every label, nothing computed yet."""
+"""What a model said of a data set: for every clip, a score of every label."""
 
 from __future__ import annotations
 

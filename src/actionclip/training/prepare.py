@@ -12,6 +12,7 @@ from pathlib import Path
 
 import torch
 from accelerate import Accelerator
+from accelerate.state import AcceleratorState
 from accelerate.utils import AutocastKwargs
 from jaxtyping import Int
 from torch import Tensor, nn
@@ -49,6 +50,7 @@ def make_accelerator(recipe: Recipe, output: Path, device: str | None = None) ->
         chosen = "bf16" if is_bf16 else "fp32"
     if chosen == "fp16" and place.type != "cuda":
         raise ValueError(f"computing.precision: no fp16 on {place.type}; use auto, bf16 or fp32")
+    AcceleratorState._reset_state()  # of a run before this one, in the same process
     return Accelerator(
         cpu=place.type == "cpu",
         mixed_precision="no" if chosen == "fp32" else chosen,

@@ -11,6 +11,7 @@ from __future__ import annotations
 import abc
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from torch import Tensor
 from torch.utils.data import Sampler
@@ -19,7 +20,7 @@ from actionclip.data.annotations import Annotations
 from actionclip.data.augmentation import Augmentation
 from actionclip.data.clips import Sampling
 from actionclip.data.dataset import Augmented, Cropped, TestViews, TrainingClips
-from actionclip.data.loading import Loader, in_order
+from actionclip.data.loading import Loader
 from actionclip.training import recipe
 from actionclip.training.batches import Plan
 
@@ -62,7 +63,7 @@ class Videos(Source):
             chosen: augmentation and workers.
         """
         self.annotations = annotations
-        self._keys = _Keys()
+        self._to_draw, self._to_show = _Keys(), _Keys()
         with_randaugment = chosen.augmentation == "paper"
         drawn = TrainingClips(
             annotations,
@@ -73,9 +74,9 @@ class Videos(Source):
             short_side=short_side,
             one_sided=one_sided(annotations.labels, chosen),
         )
-        self._drawn = Loader(drawn, self._keys, num_workers=chosen.num_workers)
-        self._shown = TestViews(annotations, sampling, short_side, image_size)
-        self._num_workers = chosen.num_workers
+        self._drawn = Loader(drawn, self._to_draw, num_workers=chosen.num_workers)
+        shown = TestViews(annotations, sampling, short_side, image_size)
+        self._shown = Loader(shown, self._to_show, num_workers=chosen.num_workers)
         self.taken = {
             "num_frames": sampling.num_frames,
             "sampling": sampling.kind,
@@ -106,14 +107,15 @@ class Videos(Source):
 
     def read(self, batches: list[list[tuple[int, int]]]) -> Iterator[tuple[list[int], Tensor]]:
         """Give clips drawn from seeds, in batches of (place, seed); damaged ones are left out."""
-        self._keys.batches = batches
+        self._to_draw.batches = batches
         for batch in self._drawn:
             yield batch.examples.tolist(), batch.clips
 
     def show(self, places: Sequence[int]) -> Iterator[tuple[Sequence[int], Tensor]]:
         """Give the middle crop of each video's middle frames; damaged ones are left out."""
-        batches = [[places[i] for i in batch] for batch in in_order(len(places), TEST_BATCH_SIZE)]
-        for batch in Loader(self._shown, batches, num_workers=self._num_workers):
+        starts = range(0, len(places), TEST_BATCH_SIZE)
+        self._to_show.batches = [list(places[start : start + TEST_BATCH_SIZE]) for start in starts]
+        for batch in self._shown:
             yield batch.examples.tolist(), batch.clips.squeeze(1)
 
 
@@ -125,12 +127,12 @@ def one_sided(labels: Sequence[str], chosen: recipe.Data) -> Sequence[str]:
 
 
 @dataclass
-class _Keys(Sampler[list[tuple[int, int]]]):
-    """The keys of an epoch's batches; another epoch's are put in their place."""
+class _Keys(Sampler[list[Any]]):
+    """The keys of a pass's batches; another pass's are put in their place."""
 
-    batches: list[list[tuple[int, int]]] = field(default_factory=list)
+    batches: list[list[Any]] = field(default_factory=list)
 
-    def __iter__(self) -> Iterator[list[tuple[int, int]]]:
+    def __iter__(self) -> Iterator[list[Any]]:
         return iter(self.batches)
 
     def __len__(self) -> int:

@@ -37,6 +37,8 @@ class Progress:
     step: int
     num_steps: int
     """Of an epoch."""
+    batch_size: int
+    """Clips of a step."""
     loss: float
 
 
@@ -62,7 +64,8 @@ def train(
             epoch, first_step = keeper.place.epoch, keeper.place.step
             for plan, clips in run.draw(epoch, first_step):
                 loss = _step(run, plan, clips, keeper.place)
-                watch(Progress(epoch + 1, run.num_epochs, keeper.place.step, num_steps, loss))
+                step, size = keeper.place.step, run.recipe.optim.batch_size
+                watch(Progress(epoch + 1, run.num_epochs, step, num_steps, size, loss))
                 if keeper.place.step == num_steps:
                     keeper.end_epoch(run.test())
                 stop = interruption.came(run.accelerator)
