@@ -1,5 +1,6 @@
 """What many tests need: real clips where they are at hand, and a small video made on the spot."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import av
@@ -8,6 +9,14 @@ import pytest
 import torch
 
 torch.set_num_threads(1)  # small tensors and several test processes: more threads only wait
+
+
+@pytest.fixture(scope="session", autouse=True)
+def cache_of_its_own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Nothing that a person keeps is read or written."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        yield
 
 
 @pytest.fixture(scope="session")

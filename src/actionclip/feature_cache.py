@@ -28,6 +28,7 @@ from jaxtyping import Float
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
+from actionclip import writing
 from actionclip.model import identity
 
 logger = logging.getLogger(__name__)
@@ -66,7 +67,7 @@ class FeatureCache:
         document = json.dumps(made_by, sort_keys=True, indent=2)
         self.folder = folder / hashlib.sha256(document.encode()).hexdigest()[:16]
         self.folder.mkdir(parents=True, exist_ok=True)
-        _write(self.folder / "made_by.json", document.encode())
+        writing.write(self.folder / "made_by.json", document.encode())
         self._contents = _Contents(folder / "contents.json")
         self._files: dict[str, safe_open] = {}
         """The open file that holds a key."""
@@ -165,7 +166,7 @@ class FeatureCache:
         checksums = {key: _checksum(features) for key, features in entries.items()}
         name = hashlib.sha256("".join(entries).encode()).hexdigest()[:16]
         path = self.folder / f"{time.time_ns()}-{name}.safetensors"  # sorted, the last one counts
-        _write(path, safetensors.torch.save(dict(entries), checksums))
+        writing.write(path, safetensors.torch.save(dict(entries), checksums))
         self._open_files()
 
 
@@ -192,21 +193,8 @@ class _Contents:
         return digest
 
     def save(self) -> None:
-        _write(self.path, json.dumps(self.known).encode())
+        writing.write(self.path, json.dumps(self.known).encode())
 
 
 def _checksum(features: Tensor) -> str:
     return f"{zlib.crc32(identity.bytes_of(features)):08x}"
-
-
-def _write(path: Path, content: bytes) -> None:
-    """Write a file whole or not at all, whatever happens meanwhile."""
-    unfinished = path.with_name(f".{path.name}-{os.getpid()}")
-    try:
-        with unfinished.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import base64
 import io
-import os
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +14,8 @@ import jinja2
 import numpy as np
 from jaxtyping import UInt8
 from PIL import Image
+
+from actionclip import writing
 
 THUMBNAIL_HEIGHT = 144
 
@@ -54,17 +54,9 @@ def check_place(path: Path) -> None:
 
 
 def write(path: Path, text: str) -> None:
-    """Write a text, whole or not at all.
+    """Write a page or another text, whole or not at all.
 
     Raises:
         OSError: the folder does not exist or cannot be written.
     """
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    writing.write(path, text.encode())

@@ -9,6 +9,7 @@ Shapes:
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,13 +19,19 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
+from actionclip import prompt_cache
+from actionclip.model import identity
 from actionclip.model.actionclip import ActionCLIP
+from actionclip.prompt_cache import PromptCache
 from actionclip.text import labels as label_lists
 from actionclip.text import prompts
 from actionclip.video import decode, sampling, transforms
 
 PROMPTS_PER_BATCH = 256
 MAX_KEPT_PROMPTS = 100_000
+"""In memory; those on disk are bounded by their size."""
+PROMPTS_WORTH_KEEPING = 64
+"""Fewer are embedded faster than they are looked up on disk."""
 
 Video = str | Path | UInt8[np.ndarray, "_ _ _ 3"]
 """A file, or its frames: (T, H, W, 3), RGB."""
@@ -140,15 +147,30 @@ class Recognizer:
         labels = label_lists.check(labels)
         templates = self.templates if templates is None else templates
         sentences = prompts.fill(templates, labels)
-        new = sorted(set(sentences) - self._prompt_embeddings.keys(), key=len)
+        new = self._look_up(set(sentences) - self._prompt_embeddings.keys())
         for start in range(0, len(new), PROMPTS_PER_BATCH):
             batch = new[start : start + PROMPTS_PER_BATCH]
             self._prompt_embeddings.update(zip(batch, self.model.embed_texts(batch), strict=True))
             on_progress(start + len(batch), len(new))
+        if len(new) >= PROMPTS_WORTH_KEEPING:
+            self._kept_prompts.add({prompt: self._prompt_embeddings[prompt] for prompt in new})
         embeddings = torch.stack([self._prompt_embeddings[sentence] for sentence in sentences])
         while len(self._prompt_embeddings) > MAX_KEPT_PROMPTS:
             self._prompt_embeddings.pop(next(iter(self._prompt_embeddings)))
         return embeddings.unflatten(0, (len(templates), len(labels)))  # (K, N, D)
+
+    def _look_up(self, sentences: set[str]) -> list[str]:
+        """Take from the disk what is there; give what is to be embedded, short ones first."""
+        if len(sentences) >= PROMPTS_WORTH_KEEPING:
+            kept = self._kept_prompts.find(sorted(sentences))
+            device = self.model.logit_scale.device
+            self._prompt_embeddings.update({prompt: e.to(device) for prompt, e in kept.items()})
+            sentences = sentences - kept.keys()
+        return sorted(sentences, key=lambda sentence: (len(sentence), sentence))
+
+    @functools.cached_property
+    def _kept_prompts(self) -> PromptCache:
+        return PromptCache(prompt_cache.default_folder(), identity.of_text(self.model))
 
     @property
     def templates(self) -> tuple[str, ...]:

@@ -209,7 +209,7 @@ def test_an_interrupted_set_leaves_nothing_behind(tmp_path: Path):
 
 def test_what_was_made_is_read_as_its_table_says(tmp_path: Path):
     folder = tmp_path / "two at a time"
-    stick_figures.make(folder, clips_per_action=1, num_workers=2, multi_label=True)
+    stick_figures.make(folder, clips_per_action=3, num_workers=2, multi_label=True)
     found = reading.read(folder)
     assert set(found.labels) <= set(motions.ACTIONS)
     assert {len(example.labels) for example in found.examples} == {2}

@@ -28,10 +28,29 @@ def of_vision(model: ActionCLIP) -> dict[str, Any]:
     }
 
 
-def fingerprint(module: nn.Module) -> str:
-    """Say in 64 letters which weights a module holds: another number anywhere, another result."""
+def of_text(model: ActionCLIP) -> dict[str, Any]:
+    """Say all that `embed_texts` of the same sentences depend on."""
+    encoder, tokenizer = model.encoder, model.encoder.tokenizer
+    return {
+        "weights": fingerprint(encoder, without="vision_tower."),
+        "encoder": model.config.encoder,
+        "encoder_config": dict(model.config.encoder_config),
+        "precision": str(model.precision),
+        "tokenizer": hashlib.sha256(tokenizer.to_str().encode()).hexdigest(),
+    }
+
+
+def fingerprint(module: nn.Module, without: str | None = None) -> str:
+    """Say in 64 letters which weights a module holds: another number anywhere, another result.
+
+    Args:
+        module: whose weights.
+        without: leave out those whose names begin so.
+    """
     digest = hashlib.sha256()
     for name, weights in sorted(module.state_dict().items()):
+        if without is not None and name.startswith(without):
+            continue
         digest.update(f"{name} {weights.dtype} {tuple(weights.shape)}".encode())
         digest.update(bytes_of(weights))
     return digest.hexdigest()

@@ -26,6 +26,7 @@ from typing import Any
 import torch
 from safetensors import SafetensorError
 
+from actionclip import writing
 from actionclip.training import curves
 from actionclip.training import recipe as recipes
 
@@ -74,8 +75,8 @@ class RunFolder:
         self.path.mkdir(parents=True, exist_ok=True)
         for folder in (self.last, self.best):
             _finish_replacing(folder)
-        _replace(self.path / "recipe.toml", recipe.encode())
-        _replace(self.path / "environment.json", json.dumps(_environment(), indent=2).encode())
+        writing.write(self.path / "recipe.toml", recipe.encode())
+        writing.write(self.path / "environment.json", json.dumps(_environment(), indent=2).encode())
 
     def state(self) -> State | None:
         """Read the state that was saved last, if there is one."""
@@ -115,7 +116,7 @@ class RunFolder:
         """Write the metrics of all epochs so far, and draw them."""
         self.write_table("metrics.csv", rows)
         with _explaining(self.path / "curves.png"):
-            _replace(self.path / "curves.png", curves.draw(rows))
+            writing.write(self.path / "curves.png", curves.draw(rows))
 
     def write_table(self, name: str, rows: Sequence[Row]) -> None:
         """Write rows of the same columns as a CSV, whole or not at all."""
@@ -124,7 +125,7 @@ class RunFolder:
         writer.writeheader()
         writer.writerows(rows)
         with _explaining(self.path / name):
-            _replace(self.path / name, text.getvalue().encode())
+            writing.write(self.path / name, text.getvalue().encode())
 
     def rows(self, name: str = "metrics.csv") -> list[Row]:
         """Read the metrics of all epochs so far, or another table; empty if there is none."""
@@ -179,14 +180,6 @@ def _explaining(path: Path) -> Iterator[None]:
 
 def _beside(folder: Path, word: str) -> Path:
     return folder.with_name(f".{folder.name}.{word}")
-
-
-def _replace(path: Path, content: bytes) -> None:
-    """Write a file whole or not at all."""
-    new = _beside(path, "new")
-    new.write_bytes(content)
-    _sync(new)
-    new.replace(path)
 
 
 def _sync(path: Path) -> None:
