@@ -17,12 +17,10 @@ import numpy as np
 from jaxtyping import Float, Float64, Int64, Integer, UInt8
 
 from actionclip.video import picking, source, timetable
+from actionclip.video.grid import ROUNDING_SECONDS, Grid
 from actionclip.video.pixels import ToRGB
 
 logger = logging.getLogger(__name__)
-
-_ROUNDING_SECONDS = Fraction(1, 2000)
-"""Matroska and Flash round times to milliseconds: a frame may come this much late."""
 
 
 @dataclass(frozen=True)
@@ -145,7 +143,7 @@ def read_frames_at(
         raise ValueError(f"{path}: times must be 0 seconds or later, and at least one")
     start = timetable.opening(path)
     targets = [
-        start.first_tick + math.floor((Fraction(time) + _ROUNDING_SECONDS) / start.seconds_per_tick)
+        start.first_tick + math.floor((Fraction(time) + ROUNDING_SECONDS) / start.seconds_per_tick)
         for time in seconds
     ]
     to_rgb = ToRGB(start.width, start.height, start.rotation, short_side)
@@ -155,7 +153,10 @@ def read_frames_at(
 
 
 def stream_frames(
-    path: str | Path, frames_per_second: float, short_side: int | None = None
+    path: str | Path,
+    frames_per_second: float,
+    short_side: int | None = None,
+    most_seconds: float = math.inf,
 ) -> Iterator[tuple[float, UInt8[np.ndarray, "H W 3"]]]:
     """Read a whole video at a steady rate, one frame at a time.
 
@@ -163,33 +164,40 @@ def stream_frames(
         path: a video file.
         frames_per_second: how many frames to give for each second of it.
         short_side: scale the frames to this short side; by default they keep their size.
+        most_seconds: a longer video is refused, before its last frame stays on screen until then.
 
     Yields:
         Seconds from the first frame (0, 1 / rate, 2 / rate, …), and the frame then on screen.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: the file is not a video that can be decoded, or it is too long.
     """
     path = Path(path)
     start = timetable.opening(path)
     to_rgb = ToRGB(start.width, start.height, start.rotation, short_side)
 
-    def first_step(tick: int) -> int:
-        """Give the number of the first step at a tick or after it."""
-        seconds = (tick - start.first_tick) * start.seconds_per_tick - _ROUNDING_SECONDS
-        return max(0, math.ceil(seconds * Fraction(frames_per_second)))
-
-    frames = picking.wanted_frames(
-        path, start, is_wanted=lambda tick, until: first_step(tick) < first_step(until)
-    )
-    tick, shown = next(frames)
-    step = 0
-    while shown is not None:
-        next_tick, next_frame = next(frames, (start.end_tick(tick, shown), None))
-        steps = range(step, first_step(next_tick))
+    grid = Grid(start, frames_per_second)
+    until = start.first_tick
+    for steps, frame, until in grid.steps(picking.wanted_frames(path, start, grid.has_step)):
+        check_length(path, grid.seconds(until), most_seconds)
         if steps:
-            rgb = to_rgb(shown)
+            rgb = to_rgb(frame)
             yield from ((step / frames_per_second, rgb) for step in steps)
-            step = steps.stop
-        tick, shown = next_tick, next_frame
-    timetable.warn_if_cut(path, start, tick, "what comes before")
+    timetable.warn_if_cut(path, start, until, "what comes before")
+
+
+def check_length(path: Path, seconds: float | Fraction, most_seconds: float) -> None:
+    """Refuse a video that lasts longer than it may.
+
+    Raises:
+        ValueError: it does.
+    """
+    if seconds > most_seconds:
+        raise ValueError(
+            f"{path}: lasts {float(seconds):.0f} seconds or more, and the limit is "
+            f"{most_seconds:g}; cut the video, or correct its times"
+        )
 
 
 def _existing(

@@ -1,7 +1,7 @@
 """A path becomes an open stream of pictures, or one sentence that says why not.
 
 Only regular files of this machine are opened: FFmpeg may use the protocol `file` and no other,
-and a folder, a pipe, a device or a playlist is refused. Knows nothing of times, indices or pixels.
+and a folder, a pipe, a device or a playlist is refused. Knows nothing of times or indices.
 """
 
 from __future__ import annotations
@@ -21,9 +21,25 @@ from av.video.stream import VideoStream
 
 logger = logging.getLogger(__name__)
 
-_PLAYLISTS = frozenset(["concat", "dash", "hls", "imf"])
+_PLAYLISTS = frozenset(["concat", "dash", "hls", "imf", "sdp"])
+_PLAYLIST_MARKS = (b"#EXTM3U", b"ffconcat version", b"<MPD", b"CompositionPlaylist")
+FORMATS = ",".join(sorted(av.formats_available - _PLAYLISTS))
+"""Formats that are files of their own: what a playlist names is never opened."""
 _LARGE_PICTURE = 1280 * 720
 """Smaller pictures are decoded by one thread: handing them to several costs more than it gains."""
+
+codec_options: dict[str, str] = {}
+"""For all decoders of this process."""
+
+
+def limit_pixels(pixels: int) -> None:
+    """Refuse larger pictures in this process from now on, before memory is taken for them."""
+    codec_options["max_pixels"] = str(pixels)
+
+
+def too_large(path: str | Path, width: int, height: int, pixels: int) -> str:
+    """Say that pictures have more pixels than they may."""
+    return f"{path}: pictures of {width}×{height} are over the limit of {pixels} pixels; scale them"
 
 
 @contextmanager
@@ -39,31 +55,43 @@ def open_video(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
         container = av.open(
             str(path.absolute()),  # absolute, so that a file named "http:x" is a file
             mode="r",
-            container_options={"protocol_whitelist": "file"},
+            options=codec_options,
+            container_options={"protocol_whitelist": "file", "format_whitelist": FORMATS},
             metadata_errors="replace",
         )
+    except av.error.MemoryError:
+        raise
     except (av.error.FFmpegError, OSError) as error:
         raise ValueError(f"{path}: {_why_it_does_not_open(path, error)}") from error
     with container:
-        if container.format.name in _PLAYLISTS:
-            raise ValueError(f"{path}: this is a playlist; give the video file that it names")
-        pictures = [
-            stream
-            for stream in container.streams.video
-            if not stream.disposition & Disposition.attached_pic  # the cover of a song
-        ]
-        if not pictures:
-            raise ValueError(f"{path}: the file has no pictures (only sound?); give a video")
-        if pictures[0].codec_context is None:
-            raise ValueError(f"{path}: the codec is not known here; convert the video to H.264")
-        for stream in container.streams:
-            if stream is not pictures[0]:
-                stream.discard = Discard.all
-        if pictures[0].width * pictures[0].height >= _LARGE_PICTURE:
-            pictures[0].thread_type = "AUTO"
-        else:
-            pictures[0].thread_count = 1
-        yield container, pictures[0]
+        yield container, choose_pictures(path, container)
+
+
+def choose_pictures(name: str | Path, container: InputContainer) -> VideoStream:
+    """Choose the first stream of pictures, make it ready to be decoded, and let the others be.
+
+    Raises:
+        ValueError: there is none, or it cannot be decoded here; the message says why.
+    """
+    pictures = [
+        stream
+        for stream in container.streams.video
+        if not stream.disposition & Disposition.attached_pic  # the cover of a song
+    ]
+    if not pictures:
+        raise ValueError(f"{name}: the file has no pictures (only sound?); give a video")
+    if pictures[0].codec_context is None:
+        raise ValueError(f"{name}: the codec is not known here; convert the video to H.264")
+    _check_size(name, pictures[0])
+    pictures[0].codec_context.options = dict(codec_options)
+    for stream in container.streams:
+        if stream is not pictures[0]:
+            stream.discard = Discard.all
+    if pictures[0].width * pictures[0].height >= _LARGE_PICTURE:
+        pictures[0].thread_type = "AUTO"
+    else:
+        pictures[0].thread_count = 1
+    return pictures[0]
 
 
 def packets(path: Path, container: InputContainer, stream: VideoStream) -> Iterator[Packet]:
@@ -75,6 +103,8 @@ def packets(path: Path, container: InputContainer, stream: VideoStream) -> Itera
         for packet in container.demux(stream):
             if packet.size:
                 yield packet
+    except av.error.MemoryError:
+        raise
     except av.error.FFmpegError as error:
         logger.warning("%s: cannot be read to its end (%s); what comes before is used", path, error)
 
@@ -86,6 +116,8 @@ def decode(stream: VideoStream, packet: Packet | None) -> list[VideoFrame]:
     """
     try:
         return stream.codec_context.decode(packet)
+    except av.error.MemoryError:
+        raise  # not the packet's fault
     except av.error.FFmpegError:
         return []
 
@@ -122,12 +154,28 @@ def _check_is_filled_file(path: Path) -> None:
         raise ValueError(f"{path}: the file is empty (0 bytes); copy or record it again")
 
 
+def _check_size(path: str | Path, stream: VideoStream) -> None:
+    """Refuse pictures over the limit; where it is met while opening, their size stays unknown."""
+    if "max_pixels" not in codec_options:
+        return
+    pixels = int(codec_options["max_pixels"])
+    if stream.width * stream.height > pixels:
+        raise ValueError(too_large(path, stream.width, stream.height, pixels))
+    if stream.width == 0:
+        raise ValueError(
+            f"{path}: the size of the pictures is unknown, or over the limit of {pixels} pixels; "
+            "convert the video"
+        )
+
+
 def _why_it_does_not_open(path: Path, error: Exception) -> str:
     if isinstance(error, PermissionError):
         return "permission to read the file is denied; change its permissions"
     with path.open("rb") as file:
-        is_mp4 = file.read(8)[4:] == b"ftyp"
-    if is_mp4:
+        beginning = file.read(512)
+    if any(mark in beginning for mark in _PLAYLIST_MARKS):
+        return "this is a playlist; give the video file that it names"
+    if beginning[4:8] == b"ftyp":
         return (
             "the file is cut or was never finished (its index is missing); copy or record it again"
         )

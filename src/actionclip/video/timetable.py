@@ -15,6 +15,7 @@ from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
+from av.container import InputContainer
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 from jaxtyping import Int64
@@ -82,6 +83,27 @@ def opening(path: Path) -> Opening:
     return _opening(path, *_version(path))
 
 
+def opening_with(container: InputContainer, stream: VideoStream, frame: VideoFrame) -> Opening:
+    """Say what the first frame tells, once it is decoded."""
+    decoder = stream.codec_context
+    # These tell times of some frames only, or of decoding instead of showing.
+    is_vague = container.format.name in ("avi", "mpeg") and decoder.has_b_frames
+    is_counted = frame.pts is None or stream.start_time is None or is_vague
+    is_interlaced = decoder.field_order > _PROGRESSIVE  # a packet may be half a frame
+    return Opening(
+        width=frame.width,
+        height=frame.height,
+        rotation=frame.rotation,
+        seconds_per_tick=(not is_counted and stream.time_base) or 1 / _frame_rate(stream),
+        first_tick=(not is_counted and frame.pts) or 0,
+        announced_seconds=(container.duration or 0) / 1_000_000,
+        is_counted=is_counted,
+        is_seekable=not is_counted
+        and not is_interlaced
+        and stream.codec.canonical_name in _PLAIN_CODECS,
+    )
+
+
 def timetable(path: Path) -> Timetable:
     """Read the times of all frames."""
     return _timetable(path, *_version(path))
@@ -116,23 +138,7 @@ def _opening(path: Path, size: int, modified: int) -> Opening:
         frame = next(source.frames(path, container, stream), None)
         if frame is None:
             raise ValueError(f"{path}: no frame can be decoded; copy or record the video again")
-        decoder = stream.codec_context
-        # These tell times of some frames only, or of decoding instead of showing.
-        is_vague = container.format.name in ("avi", "mpeg") and decoder.has_b_frames
-        is_counted = frame.pts is None or stream.start_time is None or is_vague
-        is_interlaced = decoder.field_order > _PROGRESSIVE  # a packet may be half a frame
-        return Opening(
-            width=frame.width,
-            height=frame.height,
-            rotation=frame.rotation,
-            seconds_per_tick=(not is_counted and stream.time_base) or 1 / _frame_rate(stream),
-            first_tick=(not is_counted and frame.pts) or 0,
-            announced_seconds=(container.duration or 0) / 1_000_000,
-            is_counted=is_counted,
-            is_seekable=not is_counted
-            and not is_interlaced
-            and stream.codec.canonical_name in _PLAIN_CODECS,
-        )
+        return opening_with(container, stream, frame)
 
 
 @functools.lru_cache(maxsize=16)
@@ -156,7 +162,7 @@ def _from_packets(path: Path, start: Opening) -> Timetable | None:
             if packet.pts >= start.first_tick and not packet.is_discard:
                 ticks.append(packet.pts)
                 last_tick, last_duration = max(
-                    (last_tick, last_duration), (packet.pts, packet.duration or 1)
+                    (last_tick, last_duration), (packet.pts, max(1, packet.duration or 0))
                 )
     shown = np.unique(np.array(ticks, np.int64))
     if len(shown) < len(ticks):
@@ -170,7 +176,7 @@ def _from_frames(path: Path, start: Opening) -> Timetable:
     end_tick = start.first_tick
     for tick, frame in source.timed_frames(path, is_counted=start.is_counted):
         ticks.append(tick)
-        end_tick = start.end_tick(tick, frame)
+        end_tick = max(end_tick, start.end_tick(tick, frame))
     return Timetable(np.array(ticks, np.int64), np.empty(0, np.int64), end_tick)
 
 
