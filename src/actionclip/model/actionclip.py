@@ -19,8 +19,8 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from actionclip.model import calibration, temporal_heads
 from actionclip.model import precision as precisions
-from actionclip.model import temporal_heads
 from actionclip.model.config import ModelConfig
 from actionclip.model.encoders.encoder import Encoder
 
@@ -46,6 +46,8 @@ class ActionCLIP(nn.Module):
         self.temporal_head = temporal_head
         self.logit_scale = nn.Parameter(torch.tensor(encoder.initial_logit_scale))
         """Learnt; its exponential multiplies the cosines."""
+        self.calibration = calibration.default(config.encoder)
+        """What its scores mean; fitted on held-out clips and kept in the checkpoint."""
         self.precision = torch.float32
         self._untrained_head: list[float] | None = None
 

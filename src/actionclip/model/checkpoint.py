@@ -1,8 +1,8 @@
 """Names and files become models, and a model becomes a directory that rebuilds itself anywhere.
 
-A checkpoint is a directory of three files: config.json says what to build, model.safetensors holds
-the weights, tokenizer.json the tokenizer. `layouts` reads what others wrote, `hub` fetches it.
-Knows no videos and no labels.
+A checkpoint is a directory of three files: config.json says what to build and what its scores
+mean, model.safetensors holds the weights, tokenizer.json the tokenizer. `layouts` reads what others
+wrote, `hub` fetches it. Knows no videos and no labels.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from tokenizers import Tokenizer
 
 from actionclip.model import temporal_heads, weights
 from actionclip.model.actionclip import ActionCLIP
+from actionclip.model.calibration import Calibration
 from actionclip.model.config import ModelConfig
 from actionclip.model.contents import Contents
 from actionclip.model.encoders import clip
@@ -25,6 +26,8 @@ from actionclip.model.encoders.lite import LiteEncoder
 from actionclip.model.layouts import hub_folder, known, official
 
 _CONFIG, _WEIGHTS, _TOKENIZER = "config.json", "model.safetensors", "tokenizer.json"
+_CALIBRATION = "calibration"
+"""In config.json, beside what `ModelConfig` has there."""
 _WEIGHT_FILES = (".pt", ".pth", ".bin", ".safetensors")
 
 
@@ -64,7 +67,8 @@ def save(model: ActionCLIP, folder: Path) -> None:
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as sibling:
         unfinished = Path(sibling)
-        config = json.dumps(model.config.to_json(), indent=2)
+        document = {**model.config.to_json(), _CALIBRATION: model.calibration.to_json()}
+        config = json.dumps(document, indent=2, ensure_ascii=False)
         (unfinished / _CONFIG).write_text(config + "\n", encoding="utf-8")
         tensors = {name: tensor.contiguous() for name, tensor in model.state_dict().items()}
         safetensors.torch.save_file(tensors, unfinished / _WEIGHTS, metadata={"format": "pt"})
@@ -86,6 +90,8 @@ def _rebuild(contents: Contents, where: str | Path) -> ActionCLIP:
     wanted = {name: tensor.shape for name, tensor in model.state_dict().items()}
     weights.check(contents.weights, wanted, where)
     model.load_state_dict(contents.weights)
+    if contents.calibration is not None:
+        model.calibration = contents.calibration
     return model
 
 
@@ -94,12 +100,16 @@ def _read_folder(folder: Path) -> Contents:
     document = hub_folder.read_json(folder / _CONFIG)
     if "model_type" in document:
         return hub_folder.read(folder)
+    fitted = document.pop(_CALIBRATION, None)
     config = ModelConfig.from_json(document, where=str(folder / _CONFIG))
+    calibration = None
+    if fitted is not None:
+        calibration = Calibration.from_json(fitted, where=f"{folder / _CONFIG}: {_CALIBRATION}")
     tokenizer = None
     if (folder / _TOKENIZER).is_file():
         tokenizer = Tokenizer.from_file(str(folder / _TOKENIZER))
     found = weights.read(folder / _WEIGHTS)
-    return Contents(config, found, tokenizer)
+    return Contents(config, found, tokenizer, calibration)
 
 
 def _build_encoder(contents: Contents, where: str | Path) -> Encoder:

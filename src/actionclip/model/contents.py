@@ -1,4 +1,4 @@
-"""What a checkpoint holds, wherever it was read from: a config, weights and a tokenizer."""
+"""What a checkpoint holds, wherever it was read from: a config, weights and more."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from tokenizers import Tokenizer
 from torch import Tensor
 
+from actionclip.model.calibration import Calibration
 from actionclip.model.config import ModelConfig
 
 
@@ -19,3 +20,5 @@ class Contents:
     """By the names in `ActionCLIP.state_dict()`, checked to be complete and of the right shapes."""
     tokenizer: Tokenizer | None
     """None where no tokenizer is known that fits the weights."""
+    calibration: Calibration | None = None
+    """None where nothing says what the scores mean."""

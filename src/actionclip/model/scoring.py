@@ -1,0 +1,98 @@
+"""Embeddings become scores: of labels among themselves, or beside the answer "none of these".
+
+Among themselves, some label always wins. "None of these" is therefore one more answer: its
+similarity is what unrelated actions, the background, have with the clip on average, plus a margin,
+so that a label has to fit better than just any words would. Why so and not otherwise is in
+`docs/log.md`. Knows no words and no pixels; a score depends on no other clip.
+
+Shapes:
+    B: clips   K: templates   N: labels   M: texts of the background   D: shared width
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+
+def probabilities(
+    clip_embeddings: Float[Tensor, "B D"],
+    label_embeddings: Float[Tensor, "K N D"],
+    logit_scale: float,
+) -> Float[Tensor, "B N"]:
+    """Score labels that exclude each other: softmax over them, mean over the templates.
+
+    Args:
+        clip_embeddings: of length one.
+        label_embeddings: every label in every template, of length one.
+        logit_scale: multiplies the cosines; the exponential of the model's parameter.
+    """
+    return logits(clip_embeddings, label_embeddings, logit_scale).softmax(dim=-1).mean(dim=1)
+
+
+def open_set(
+    clip_embeddings: Float[Tensor, "B D"],
+    label_embeddings: Float[Tensor, "K N D"],
+    background_embeddings: Float[Tensor, "K M D"],
+    logit_scale: float,
+    *,
+    temperature: float,
+    margin: float,
+) -> tuple[Float[Tensor, "B N"], Float[Tensor, " B"]]:
+    """Score labels and "none of these"; together they add up to 1.
+
+    Args:
+        clip_embeddings: of length one.
+        label_embeddings: every label in every template, of length one.
+        background_embeddings: unrelated actions in the same templates.
+        logit_scale: multiplies the cosines; the exponential of the model's parameter.
+        temperature: divides the logits; above 1 the answers are less sure.
+        margin: logits by which a label must exceed the background.
+
+    Returns:
+        The scores of the labels, and that of "none of these".
+    """
+    return with_none(
+        logits(clip_embeddings, label_embeddings, logit_scale),
+        logits(clip_embeddings, background_embeddings, logit_scale).mean(dim=-1),
+        temperature=temperature,
+        margin=margin,
+    )
+
+
+def with_none(
+    label_logits: Float[Tensor, "B K N"],
+    background_logits: Float[Tensor, "B K"],
+    *,
+    temperature: float,
+    margin: float,
+) -> tuple[Float[Tensor, "B N"], Float[Tensor, " B"]]:
+    """Do the same from logits.
+
+    Each label counts 1/N, and "none of these" as much as all of them: else a long list would
+    explain anything, for among many labels one fits by chance. Templates are averaged as before.
+
+    Args:
+        label_logits: of every label in every template.
+        background_logits: the mean over the background, in every template.
+        temperature: as in `open_set`.
+        margin: as in `open_set`.
+    """
+    num_labels = label_logits.shape[-1]
+    labels = label_logits / temperature - math.log(num_labels)
+    none = (background_logits + margin) / temperature
+    scores = torch.cat([labels, none[..., None]], dim=-1).softmax(dim=-1).mean(dim=1)  # (B, N + 1)
+    return scores[:, :-1], scores[:, -1]
+
+
+def logits(
+    clip_embeddings: Float[Tensor, "B D"],
+    text_embeddings: Float[Tensor, "K N D"],
+    logit_scale: float,
+) -> Float[Tensor, "B K N"]:
+    """Compare clips with texts in every template, in fp32."""
+    similarity = torch.einsum("bd,knd->bkn", clip_embeddings.float(), text_embeddings.float())
+    return logit_scale * similarity
