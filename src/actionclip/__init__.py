@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from actionclip.model.actionclip import ActionCLIP
     from actionclip.recognizer import Prediction, Recognizer
+    from actionclip.timeline.moments import Moment
 
-__all__ = ["ActionCLIP", "Prediction", "Recognizer"]
+__all__ = ["ActionCLIP", "Moment", "Prediction", "Recognizer"]
 
 _HOMES = {
     "ActionCLIP": "actionclip.model.actionclip",
+    "Moment": "actionclip.timeline.moments",
     "Prediction": "actionclip.recognizer",
     "Recognizer": "actionclip.recognizer",
 }

@@ -9,32 +9,37 @@ Shapes:
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable, Sequence
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import torch
-from jaxtyping import Float, UInt8
+from jaxtyping import Float, Int64, UInt8
 from torch import Tensor
 
-from actionclip import prompt_cache
-from actionclip.model import identity
+from actionclip.label_embedder import LabelEmbedder
+from actionclip.model import scoring
 from actionclip.model.actionclip import ActionCLIP
-from actionclip.prompt_cache import PromptCache
-from actionclip.text import labels as label_lists
 from actionclip.text import prompts
-from actionclip.video import decode, sampling, transforms
+from actionclip.timeline import file
+from actionclip.timeline.file import Timeline
+from actionclip.timeline.moments import Moment
+from actionclip.timeline.settings import Settings
+from actionclip.video import reading_ahead, sampling, transforms
+from actionclip.video.decode import VideoInfo
+from actionclip.video.limits import Decoder
 
-PROMPTS_PER_BATCH = 256
-MAX_KEPT_PROMPTS = 100_000
-"""In memory; those on disk are bounded by their size."""
-PROMPTS_WORTH_KEEPING = 64
-"""Fewer are embedded faster than they are looked up on disk."""
+CLIPS_AT_ONCE_ON_GPU = 16
+"""On a CPU clips go through the towers one by one: more at once are no faster."""
 
 Video = str | Path | UInt8[np.ndarray, "_ _ _ 3"]
 """A file, or its frames: (T, H, W, 3), RGB."""
+_USUAL = Settings()
+Threshold = float | Literal["auto"]
+"""From which score on a label is named: a number, 0…1, or what was fitted for each label."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +48,21 @@ class Prediction:
 
     label: str
     score: float
-    """A probability, 0…1; the scores of one answer add up to 1."""
+    """A probability, 0…1; the scores of one answer add up to 1, unless there was a threshold:
+    then what is missing to 1 is "none of these" and the labels that are not named."""
+
+
+@dataclass(frozen=True, eq=False)
+class Answer:
+    """What is said of one of many videos."""
+
+    video: Path
+    predictions: Sequence[Prediction]
+    """Best first; empty if the video cannot be read."""
+    frames: UInt8[np.ndarray, "T H W 3"] | None
+    """Those that the model looked at; None if the video cannot be read."""
+    error: str | None = None
+    """Why it cannot be read."""
 
 
 class Recognizer:
@@ -55,9 +74,17 @@ class Recognizer:
         [Prediction(label='driving a taxi', score=...), Prediction(label=..., score=...)]
     """
 
-    def __init__(self, model: ActionCLIP) -> None:
+    def __init__(self, model: ActionCLIP, decoders: Sequence[Decoder] = ()) -> None:
+        """Take a model.
+
+        Args:
+            model: answers.
+            decoders: read the videos, each in a process of its own, within its limits; by default
+                two with the usual limits. They are used by one thread at a time.
+        """
         self.model = model.eval()
-        self._prompt_embeddings: dict[str, Float[Tensor, " D"]] = {}
+        self._decoders = decoders or [Decoder(), Decoder()]
+        self._labels = LabelEmbedder(self.model)
 
     @classmethod
     def load(
@@ -66,6 +93,7 @@ class Recognizer:
         *,
         device: str | None = None,
         precision: str = "auto",
+        decoders: Sequence[Decoder] = (),
     ) -> Recognizer:
         """Load a model by name ("lite", a hub name) or from a path (see `ActionCLIP.load`).
 
@@ -74,12 +102,13 @@ class Recognizer:
             device: where it runs, "cpu" or "cuda"; by default a GPU if there is one.
             precision: of the towers: "fp32", "bf16", or "auto", which is bf16 where the device
                 multiplies it fast.
+            decoders: as in `Recognizer`.
 
         Raises:
             ValueError: there is no such model, or its files are damaged.
         """
         device = device or ("cuda" if torch.cuda.is_available() else "cpu")
-        return cls(ActionCLIP.load(name_or_path, device=device, precision=precision))
+        return cls(ActionCLIP.load(name_or_path, device=device, precision=precision), decoders)
 
     def push_to_hub(self, name: str, *, private: bool = False) -> None:
         """Upload the model as a checkpoint that `load` takes by the same name.
@@ -93,7 +122,12 @@ class Recognizer:
         hub.push(self.model, name, private=private)
 
     def recognize(
-        self, video: Video, labels: Sequence[str], templates: Sequence[str] | None = None
+        self,
+        video: Video,
+        labels: Sequence[str],
+        templates: Sequence[str] | None = None,
+        *,
+        threshold: Threshold | None = None,
     ) -> list[Prediction]:
         """Rank the labels by how well they say what the video shows, best first.
 
@@ -101,14 +135,106 @@ class Recognizer:
             video: a file, or its frames as an array, uint8 (T, H, W, 3), RGB.
             labels: any actions, in your own words.
             templates: sentences with a hole `{}` for the label; by default the model's own.
+            threshold: name only labels whose score, beside "none of these", reaches this; then
+                the answer may be empty. By default every label is named, and one is the best.
 
         Raises:
             FileNotFoundError: there is no such file.
-            ValueError: the video cannot be decoded, a label is empty or given twice, a template
-                has no hole.
+            ValueError: the video cannot be decoded within the limits, a label is empty or given
+                twice, a template has no hole.
         """
-        label_embeddings = self.embed_labels(labels, templates)
-        return self.rank(self.embed_frames(self.read_frames(video)), labels, label_embeddings)
+        _check(threshold)
+        scores = self.scorer(labels, templates, beside_none=threshold is not None)
+        embedding = self.embed_frames(self.read_frames(video))
+        return self._rank(scores(embedding[None])[0], labels, threshold)
+
+    def recognize_all(
+        self,
+        videos: Iterable[str | Path],
+        labels: Sequence[str],
+        templates: Sequence[str] | None = None,
+        *,
+        threshold: Threshold | None = None,
+        on_progress: Callable[[int, int], None] = lambda done, total: None,
+    ) -> Iterator[Answer]:
+        """Answer for many files, in their order; the next ones are decoded meanwhile.
+
+        Args:
+            videos: files.
+            labels: as in `recognize`.
+            templates: as in `recognize`.
+            threshold: as in `recognize`.
+            on_progress: as in `embed_labels`.
+
+        Raises:
+            ValueError: something is wrong with labels or templates. A video that cannot be read is
+                an answer that says why.
+        """
+        _check(threshold)
+        scores = self.scorer(
+            labels, templates, beside_none=threshold is not None, on_progress=on_progress
+        )
+        found = reading_ahead.read_ahead(
+            map(Path, videos), self._middles, self.model.encoder.short_side, self._decoders
+        )
+        at_once = CLIPS_AT_ONCE_ON_GPU if self.model.logit_scale.is_cuda else 1
+        while some := list(itertools.islice(found, at_once)):
+            clips = [self._clip(frames) for _, frames in some if isinstance(frames, np.ndarray)]
+            rows = iter(scores(self._embed(torch.stack(clips))) if clips else ())
+            for video, frames in some:
+                if isinstance(frames, np.ndarray):
+                    yield Answer(video, self._rank(next(rows), labels, threshold), frames)
+                else:
+                    yield Answer(video, [], None, str(frames))
+
+    def timeline(
+        self,
+        video: str | Path,
+        labels: Sequence[str],
+        templates: Sequence[str] | None = None,
+        settings: Settings = _USUAL,
+    ) -> list[Moment]:
+        """Say when each label fits, by their beginnings; where none of them does, nothing is said.
+
+        Args:
+            video: a file; it is read through once, and its frames are looked at once, ever.
+            labels: as in `recognize`.
+            templates: as in `recognize`.
+            settings: rate, windows and thresholds.
+
+        Raises:
+            FileNotFoundError: there is no such file.
+            ValueError: as in `recognize`, or the model is not made for timelines.
+        """
+        return list(self.find_moments(video, labels, templates, settings).moments)
+
+    def find_moments(
+        self,
+        video: str | Path,
+        labels: Sequence[str],
+        templates: Sequence[str] | None = None,
+        settings: Settings = _USUAL,
+        on_progress: Callable[[int], None] = lambda num_frames: None,
+    ) -> Timeline:
+        """Do what `timeline` does, and give the scores over time as well.
+
+        Args:
+            video: as in `timeline`.
+            labels: as in `timeline`.
+            templates: as in `timeline`.
+            settings: as in `timeline`.
+            on_progress: told how many frames have been looked at.
+        """
+        score = self.scorer(labels, templates, beside_none=True)
+        return file.find(
+            self.model,
+            Path(video),
+            labels,
+            score,
+            settings,
+            self._decoders[0].stream_frames,
+            on_progress,
+        )
 
     def read_frames(self, video: Video) -> UInt8[np.ndarray, "T H W 3"]:
         """Read the frames that the model looks at: the middle one of each equal part."""
@@ -119,18 +245,13 @@ class Recognizer:
                 raise ValueError("the array holds no frame; give at least one")
             indices = sampling.segment_middles(len(video), num_frames)
             return transforms.resize_short_side(video[indices], short_side)
-        path = Path(video)
-        indices = sampling.segment_middles(decode.probe(path).num_frames, num_frames)
-        return decode.read_frames(path, indices, short_side)
+        decoder = self._decoders[0]
+        return decoder.read_frames(video, self._middles(decoder.probe(video)), short_side)
 
-    @torch.inference_mode()
     def embed_frames(self, frames: UInt8[np.ndarray, "T H W 3"]) -> Float[Tensor, " D"]:
         """Embed frames that `read_frames` gave as one clip."""
-        encoder = self.model.encoder
-        clip = transforms.test_clip(frames, encoder.short_side, encoder.image_size)  # (T, 3, H, W)
-        return self.model.embed_clips(clip[None].to(self.model.logit_scale.device))[0]
+        return self._embed(self._clip(frames)[None])[0]
 
-    @torch.inference_mode()
     def embed_labels(
         self,
         labels: Sequence[str],
@@ -144,33 +265,9 @@ class Recognizer:
             templates: sentences with a hole `{}`; by default the model's own.
             on_progress: told how many of the new prompts are done, and how many there are.
         """
-        labels = label_lists.check(labels)
-        templates = self.templates if templates is None else templates
-        sentences = prompts.fill(templates, labels)
-        new = self._look_up(set(sentences) - self._prompt_embeddings.keys())
-        for start in range(0, len(new), PROMPTS_PER_BATCH):
-            batch = new[start : start + PROMPTS_PER_BATCH]
-            self._prompt_embeddings.update(zip(batch, self.model.embed_texts(batch), strict=True))
-            on_progress(start + len(batch), len(new))
-        if len(new) >= PROMPTS_WORTH_KEEPING:
-            self._kept_prompts.add({prompt: self._prompt_embeddings[prompt] for prompt in new})
-        embeddings = torch.stack([self._prompt_embeddings[sentence] for sentence in sentences])
-        while len(self._prompt_embeddings) > MAX_KEPT_PROMPTS:
-            self._prompt_embeddings.pop(next(iter(self._prompt_embeddings)))
-        return embeddings.unflatten(0, (len(templates), len(labels)))  # (K, N, D)
-
-    def _look_up(self, sentences: set[str]) -> list[str]:
-        """Take from the disk what is there; give what is to be embedded, short ones first."""
-        if len(sentences) >= PROMPTS_WORTH_KEEPING:
-            kept = self._kept_prompts.find(sorted(sentences))
-            device = self.model.logit_scale.device
-            self._prompt_embeddings.update({prompt: e.to(device) for prompt, e in kept.items()})
-            sentences = sentences - kept.keys()
-        return sorted(sentences, key=lambda sentence: (len(sentence), sentence))
-
-    @functools.cached_property
-    def _kept_prompts(self) -> PromptCache:
-        return PromptCache(prompt_cache.default_folder(), identity.of_text(self.model))
+        return self._labels.embed(
+            labels, self.templates if templates is None else templates, on_progress
+        )
 
     @property
     def templates(self) -> tuple[str, ...]:
@@ -180,15 +277,67 @@ class Recognizer:
         """
         return prompts.BARE if self.model.config.encoder == "lite" else prompts.PAPER
 
-    def rank(
+    def scorer(
         self,
-        clip_embedding: Float[Tensor, " D"],
         labels: Sequence[str],
-        label_embeddings: Float[Tensor, "K N D"],
+        templates: Sequence[str] | None = None,
+        *,
+        beside_none: bool,
+        on_progress: Callable[[int, int], None] = lambda done, total: None,
+    ) -> Callable[[Float[Tensor, "B D"]], Float[Tensor, "B N"]]:
+        """Embed the labels and give what scores them for clip embeddings.
+
+        Args:
+            labels: as in `recognize`.
+            templates: as in `recognize`.
+            beside_none: score them beside "none of these" instead of only among themselves.
+            on_progress: as in `embed_labels`.
+        """
+        calibration = self.model.calibration
+        templates = self.templates if templates is None else templates
+        label_embeddings = self.embed_labels(labels, templates, on_progress)  # (K, N, D)
+        scale = float(self.model.logit_scale.detach().float().exp())
+        if not beside_none:
+            scale /= calibration.temperature
+            return lambda clips: scoring.probabilities(clips, label_embeddings, scale)
+        background = self.embed_labels(calibration.background, templates)  # (K, M, D)
+        return lambda clips: scoring.open_set(
+            clips,
+            label_embeddings,
+            background,
+            scale,
+            temperature=calibration.temperature,
+            margin=calibration.margin,
+        )[0]
+
+    def _rank(
+        self,
+        scores: Float[Tensor, " N"],
+        labels: Sequence[str],
+        threshold: Threshold | None,
     ) -> list[Prediction]:
-        """Compare a clip with labels: softmax over labels, mean over templates, best first."""
-        scale = self.model.logit_scale.detach().float().exp()
-        logits = scale * (label_embeddings.float() @ clip_embedding.float())  # (K, N)
-        scores = logits.softmax(dim=-1).mean(dim=0)  # (N,)
+        """Put the labels that reach the threshold in order, best first."""
+        calibration = self.model.calibration
         ranking: list[int] = scores.argsort(descending=True, stable=True).tolist()
-        return [Prediction(labels[index], float(scores[index])) for index in ranking]
+        ranked = [Prediction(labels[index], float(scores[index])) for index in ranking]
+        if threshold is None:
+            return ranked
+        if threshold == "auto":
+            return [one for one in ranked if one.score >= calibration.threshold_of(one.label)]
+        return [one for one in ranked if one.score >= threshold]
+
+    def _middles(self, info: VideoInfo) -> Int64[np.ndarray, " T"]:
+        return sampling.segment_middles(info.num_frames, self.model.config.num_frames)
+
+    def _clip(self, frames: UInt8[np.ndarray, "T H W 3"]) -> Float[Tensor, "T 3 S S"]:
+        encoder = self.model.encoder
+        return transforms.test_clip(frames, encoder.short_side, encoder.image_size)
+
+    @torch.inference_mode()
+    def _embed(self, clips: Float[Tensor, "B T 3 S S"]) -> Float[Tensor, "B D"]:
+        return self.model.embed_clips(clips.to(self.model.logit_scale.device))
+
+
+def _check(threshold: Threshold | None) -> None:
+    if isinstance(threshold, float) and not 0 <= threshold <= 1:
+        raise ValueError(f"threshold: {threshold} is no score; give 0 to 1, or auto")

@@ -32,12 +32,21 @@ def section(
     return Section(video, [pages.thumbnail(frame) for frame in frames], predictions)
 
 
-def render(sections: Sequence[Section], model: str, num_labels: int) -> str:
+def render(
+    sections: Sequence[Section], model: str, num_labels: int, *, has_threshold: bool = False
+) -> str:
     """Make the page as HTML text.
 
     Args:
         sections: one for each video, in order.
         model: the name or path of the model that answered.
         num_labels: among how many labels the model chose; the sections may show fewer.
+        has_threshold: whether labels are named only from some score on.
     """
-    return pages.render("report.html", sections=sections, model=model, num_labels=num_labels)
+    return pages.render(
+        "report.html",
+        sections=sections,
+        model=model,
+        num_labels=num_labels,
+        has_threshold=has_threshold,
+    )

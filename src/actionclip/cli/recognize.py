@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from actionclip.recognizer import Prediction
 
 DEFAULT_MODEL = "lite"
+NUM_DECODERS = 2
+"""Processes that decode videos; more do not help where frames are looked at by a CPU."""
 
 
 def recognize(
@@ -35,6 +37,13 @@ def recognize(
         Path | None,
         typer.Option(
             metavar="FILE", help="Read sentences with a hole {} for the label, one a line."
+        ),
+    ] = None,
+    threshold: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SCORE",
+            help='Name only labels that fit this well, 0 to 1, or "auto"; perhaps none of them.',
         ),
     ] = None,
     top: Annotated[
@@ -59,12 +68,14 @@ def recognize(
     from actionclip.text import label_sets, prompts
     from actionclip.text import labels as label_lists
     from actionclip.video import files
+    from actionclip.video.limits import Decoder
 
     arguments = [video, *(label or [])]
     num_places = len(arguments) if labels else _count_places(arguments)
     names = label_sets.find(labels) if labels else label_lists.check(arguments[num_places:])
     sentences = prompts.read(templates) if templates else None
     videos = [path for place in arguments[:num_places] for path in files.find(Path(place))]
+    least = terminal.score(threshold)
     if report:
         pages.check_place(report)
     if model is None:
@@ -72,28 +83,30 @@ def recognize(
             "the small embedded model `lite` answers;"
             " for CLIP's accuracy add --model openai/clip-vit-base-patch16"
         )
-    if len(names) == 1:
+    if len(names) == 1 and least is None:
         terminal.note("a single label always scores 1; name others to compare it with")
+    decoders = [Decoder() for _ in videos[:NUM_DECODERS]]
+    for decoder in decoders:
+        decoder.start()  # while torch is imported
 
     from actionclip import report as html
     from actionclip.recognizer import Recognizer
 
-    recognizer = Recognizer.load(model or DEFAULT_MODEL, device=device)
-    with terminal.counter("reading the labels", "prompts") as count:
-        label_embeddings = recognizer.embed_labels(names, sentences, count)
+    recognizer = Recognizer.load(model or DEFAULT_MODEL, device=device, decoders=decoders)
     results: list[dict[str, object]] = []
     sections: list[html.Section] = []
     failures: list[str] = []
+    with terminal.counter("reading the labels", "prompts") as count:
+        recognizer.embed_labels(names, sentences, count)
     with terminal.progress("videos") as progress:
-        for path in progress.track(videos, description="recognizing"):
-            try:
-                frames = recognizer.read_frames(path)
-            except (ValueError, OSError) as error:
-                failures.append(str(error))
+        answers = recognizer.recognize_all(videos, names, sentences, threshold=least)
+        for answer in progress.track(answers, total=len(videos), description="recognizing"):
+            if answer.frames is None:
+                failures.append(str(answer.error))
                 continue
-            predictions = recognizer.rank(recognizer.embed_frames(frames), names, label_embeddings)
+            path, predictions = answer.video, answer.predictions
             if report:
-                sections.append(html.section(str(path), frames, predictions[: top or 10]))
+                sections.append(html.section(str(path), answer.frames, predictions[: top or 10]))
             if as_json:
                 shown = [vars(prediction) for prediction in predictions[:top]]
                 results.append({"video": str(path), "predictions": shown})
@@ -102,7 +115,10 @@ def recognize(
     if as_json and not (failures and not results):
         print(json.dumps({"results": results}, ensure_ascii=False, indent=2))
     if report and sections:
-        pages.write(report, html.render(sections, model or DEFAULT_MODEL, len(names)))
+        page = html.render(
+            sections, model or DEFAULT_MODEL, len(names), has_threshold=least is not None
+        )
+        pages.write(report, page)
         terminal.note(f"the report is in {report}")
     for failure in failures:
         terminal.error(failure)
@@ -135,4 +151,4 @@ def _print_table(video: Path, predictions: Sequence[Prediction]) -> None:
         table.add_row(f"{rank:>4}", escape(prediction.label), f"{prediction.score:.3f}", bar)
     console = Console(highlight=False, soft_wrap=False)
     console.print(escape(str(video)), style="bold", soft_wrap=True)
-    console.print(table)
+    console.print(table if predictions else "     none of these")

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import logging
+import math
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -21,6 +22,25 @@ def error(message: str) -> None:
     """Say what went wrong, a line for each line of the message."""
     for line in message.splitlines():
         print(f"error: {line}", file=sys.stderr)
+
+
+def score(written: str | None) -> float | Literal["auto"] | None:
+    """Read what --threshold was given.
+
+    Raises:
+        ValueError: it is neither a score nor "auto".
+    """
+    if written is None or written == "auto":
+        return written
+    try:
+        number = float(written)
+    except ValueError:
+        number = math.nan
+    if not 0 <= number <= 1:
+        raise ValueError(
+            f"--threshold: {written!r} is no score; give a number from 0 to 1, or auto"
+        )
+    return number
 
 
 @contextmanager

@@ -1,0 +1,150 @@
+"""`actionclip timeline`: a long video and labels become moments, in any of several formats."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from actionclip.cli import terminal
+from actionclip.cli.recognize import DEFAULT_MODEL
+
+if TYPE_CHECKING:
+    from actionclip.timeline.moments import Moment
+
+
+def timeline(
+    video: Annotated[Path, typer.Argument(help="A video.", show_default=False)],
+    label: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="LABEL", help="Actions in your own words."),
+    ] = None,
+    labels: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="Labels, one a line; or a set: kinetics400, ucf101, ..."),
+    ] = None,
+    model: Annotated[
+        str, typer.Option(help="lite, a name on a hub, a folder or an official .pt file.")
+    ] = DEFAULT_MODEL,
+    templates: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Read sentences with a hole {} for the label, one a line."
+        ),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+    csv: Annotated[
+        Path | None, typer.Option("--csv", metavar="FILE", help="Write a table.")
+    ] = None,
+    srt: Annotated[
+        Path | None, typer.Option("--srt", metavar="FILE", help="Write SubRip subtitles.")
+    ] = None,
+    vtt: Annotated[
+        Path | None, typer.Option("--vtt", metavar="FILE", help="Write WebVTT subtitles.")
+    ] = None,
+    html: Annotated[
+        Path | None,
+        typer.Option("--html", metavar="FILE", help="Write a page with video, moments and scores."),
+    ] = None,
+    clips: Annotated[
+        Path | None,
+        typer.Option(metavar="FOLDER", help="Cut each moment out as a video, without sound."),
+    ] = None,
+    rate: Annotated[float, typer.Option(help="Frames looked at for each second.")] = 4.0,
+    window: Annotated[
+        list[float] | None,
+        typer.Option(
+            metavar="SECONDS",
+            help="How much is looked at together: 2; given several times, all of them.",
+        ),
+    ] = None,
+    stride: Annotated[
+        float, typer.Option(metavar="SECONDS", help="From one window to the next.")
+    ] = 0.5,
+    threshold: Annotated[
+        str,
+        typer.Option(metavar="SCORE", help='Score that a moment reaches, 0 to 1, or "auto".'),
+    ] = "auto",
+    device: Annotated[
+        str | None, typer.Option(help="cpu or cuda; by default a GPU if there is one.")
+    ] = None,
+) -> None:
+    """Say when in a video each of the labels fits; where none of them does, say nothing.
+
+    The video is read through once; another question to the same video takes its frames from a
+    cache.
+    """
+    from actionclip import pages
+    from actionclip.text import label_sets, prompts
+    from actionclip.text import labels as label_lists
+    from actionclip.timeline.settings import Settings
+    from actionclip.video.limits import Decoder
+
+    if labels and label:
+        raise ValueError(f"{label[0]!r}: labels are in {labels} already; give one or the other")
+    names = label_sets.find(labels) if labels else label_lists.check(label or [])
+    sentences = prompts.read(templates) if templates else None
+    least = terminal.score(threshold)
+    for place in (csv, srt, vtt, html, clips):
+        if place:
+            pages.check_place(place)
+    settings = Settings(rate, tuple(window or Settings.window_seconds), stride)
+    if least is not None and least != "auto":
+        settings = dataclasses.replace(settings, start_score=least)
+    decoder = Decoder()
+    decoder.start()  # while torch is imported
+    duration_seconds = decoder.probe(video).duration_seconds  # also says what is wrong with it
+
+    from actionclip.recognizer import Recognizer
+    from actionclip.timeline import cutting, export, page
+
+    recognizer = Recognizer.load(model, device=device, decoders=[decoder])
+    if least == "auto":
+        fitted = recognizer.model.calibration.thresholds
+        settings = dataclasses.replace(settings, start_scores=fitted)
+    with terminal.counter("reading the labels", "prompts") as count:
+        recognizer.embed_labels(names, sentences, count)
+    num_steps = round(duration_seconds * rate)
+    with terminal.counter("looking", "frames") as count:
+        found = recognizer.find_moments(
+            video, names, sentences, settings, lambda done: count(done, max(done, num_steps))
+        )
+    moments = found.moments
+    if as_json:
+        print(export.to_json(str(video), moments))
+    for place, write in ((csv, export.to_csv), (srt, export.to_srt), (vtt, export.to_vtt)):
+        if place:
+            pages.write(place, write(moments))
+            terminal.note(f"{len(moments)} moments are in {place}")
+    if html:
+        pages.write(html, page.render(found, video, html, model))
+        terminal.note(f"the page is in {html}")
+    if clips:
+        with terminal.counter("cutting", "clips") as count:
+            cutting.cut_out(video, moments, clips, count)
+        terminal.note(f"{len(moments)} clips are in {clips}")
+    if not (as_json or csv or srt or vtt or html or clips):
+        _print_table(video, moments)
+
+
+def _print_table(video: Path, moments: Sequence[Moment]) -> None:
+    """Print a line for the video, then one for each moment, with a bar for its score."""
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    from actionclip.timeline.page import clock
+
+    table = Table(box=None, show_header=False, pad_edge=False)
+    table.add_column(justify="right")
+    table.add_column(justify="right")
+    for moment in moments:
+        times = f"    {clock(moment.start_seconds)}", f"– {clock(moment.end_seconds)}"
+        bar = "█" * round(20 * moment.score) or "▏"
+        table.add_row(*times, escape(moment.label), f"{moment.score:.3f}", bar)
+    console = Console(highlight=False, soft_wrap=False)
+    console.print(escape(str(video)), style="bold", soft_wrap=True)
+    console.print(table if moments else "    none of these")

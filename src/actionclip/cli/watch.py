@@ -1,0 +1,155 @@
+"""`actionclip watch`: a camera, a stream or a file and labels become a line of JSON per event."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from actionclip.cli import terminal
+from actionclip.cli.recognize import DEFAULT_MODEL
+
+if TYPE_CHECKING:
+    from actionclip.timeline.moments import Began, Ended
+
+
+def watch(
+    source: Annotated[
+        str,
+        typer.Argument(
+            help="A video, a camera (/dev/video0), rtsp://, http(s):// or udp://, a pipe (-).",
+            show_default=False,
+        ),
+    ],
+    label: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="LABEL", help="Actions in your own words."),
+    ] = None,
+    labels: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="Labels, one a line; or a set: kinetics400, ucf101, ..."),
+    ] = None,
+    model: Annotated[
+        str, typer.Option(help="lite, a name on a hub, a folder or an official .pt file.")
+    ] = DEFAULT_MODEL,
+    templates: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Read sentences with a hole {} for the label, one a line."
+        ),
+    ] = None,
+    rate: Annotated[float, typer.Option(help="Frames looked at for each second.")] = 4.0,
+    window: Annotated[
+        list[float] | None,
+        typer.Option(help="Seconds that are looked at together; may be given several times: 2."),
+    ] = None,
+    stride: Annotated[float, typer.Option(help="Seconds from one window to the next.")] = 0.5,
+    threshold: Annotated[
+        str,
+        typer.Option(
+            metavar="SCORE",
+            help="Score that a moment reaches somewhere, 0 to 1; auto: what was fitted.",
+        ),
+    ] = "auto",
+    realtime: Annotated[
+        bool,
+        typer.Option(
+            help="Read a file as fast as it plays, and drop the frames that the model is too slow "
+            "for; or let the source wait, and look at every frame."
+        ),
+    ] = True,
+    max_delay: Annotated[
+        float, typer.Option(min=0, help="Seconds that a frame may wait before it is dropped.")
+    ] = 5.0,
+    timeout: Annotated[
+        float, typer.Option(min=0.1, help="Seconds of silence after which a connection is lost.")
+    ] = 10.0,
+    retries: Annotated[
+        int | None,
+        typer.Option(min=0, help="How often in a row to connect again; without end if not given."),
+    ] = None,
+    device: Annotated[
+        str | None, typer.Option(help="cpu or cuda; by default a GPU if there is one.")
+    ] = None,
+) -> None:
+    """Tell when each of the labels begins and ends to be seen, as it happens.
+
+    Each event is a line of JSON; notes about connections and dropped frames go to stderr. Ctrl-C
+    ends it well: what is open is told as ended.
+    """
+    from actionclip.text import label_sets, prompts
+    from actionclip.text import labels as label_lists
+    from actionclip.video import addresses
+
+    address = addresses.parse(source)
+    least = terminal.score(threshold)
+    names = label_sets.find(labels) if labels else label_lists.check(label or [])
+    sentences = prompts.read(templates) if templates else None
+
+    from actionclip.timeline.arrivals import Watching
+    from actionclip.timeline.settings import Settings
+
+    settings = Settings(rate, tuple(window or [2.0]), stride)
+    if isinstance(least, float):
+        settings = dataclasses.replace(settings, start_score=least)
+    watching = Watching(realtime, max_delay, timeout, retries)
+    with _stopping_on_signals() as stopped:
+        from actionclip.recognizer import Recognizer
+        from actionclip.timeline.moments import Slot
+        from actionclip.timeline.watch import watch as watch_address
+
+        recognizer = Recognizer.load(model, device=device)
+        if least == "auto":
+            fitted = recognizer.model.calibration.threshold_of
+            scores = {name: fitted(name) for name in names}
+            settings = dataclasses.replace(settings, start_scores=scores)
+        events = watch_address(
+            recognizer.model,
+            address,
+            names,
+            recognizer.scorer(names, sentences, beside_none=True),
+            settings,
+            watching,
+            terminal.note,
+            stopped.is_set,
+        )
+        with closing(events):
+            for event in events:
+                if not isinstance(event, Slot):
+                    print(_line(event), flush=True)
+
+
+def _line(event: Began | Ended) -> str:
+    from actionclip.timeline.moments import Ended
+
+    if isinstance(event, Ended):
+        fields = {"event": "ended", **vars(event.moment)}
+    else:
+        fields = {"event": "started", **vars(event)}
+    return json.dumps(fields, ensure_ascii=False)
+
+
+@contextmanager
+def _stopping_on_signals() -> Iterator[threading.Event]:
+    """Let the first Ctrl-C or SIGTERM set an event; the second does what it always does."""
+    stopped = threading.Event()
+    before = {
+        number: signal.signal(number, lambda *_: (stopped.set(), restore()))
+        for number in (signal.SIGINT, signal.SIGTERM)
+    }
+
+    def restore() -> None:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+    try:
+        yield stopped
+    finally:
+        restore()

@@ -1,0 +1,167 @@
+"""A video file becomes vision features at a steady rate, part by part; what was computed is kept.
+
+Decoding runs ahead of the tower in a thread of its own. Parts lie in the feature cache, so that
+another question to the same video decodes nothing, and an interrupted run goes on after its last
+whole part. Never more than a few parts are in memory. Knows no windows and no labels.
+
+Shapes:
+    T: steps of a part   H W: pixels of a frame   S: pixels of a crop   E: width of the vision tower
+"""
+
+from __future__ import annotations
+
+import itertools
+import logging
+from collections import deque
+from collections.abc import Callable, Generator, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Float, UInt8
+from torch import Tensor
+
+from actionclip import feature_cache
+from actionclip.feature_cache import FeatureCache
+from actionclip.model import identity
+from actionclip.model.actionclip import ActionCLIP
+from actionclip.video import transforms
+
+logger = logging.getLogger(__name__)
+
+STEPS_PER_PART = 256
+"""What an interruption costs at most."""
+FRAMES_PER_BATCH = 16
+_BATCHES_AHEAD = 4
+
+Frames = Iterator[tuple[float, UInt8[np.ndarray, "H W 3"]]]
+StreamFrames = Callable[[Path, float, int | None], Frames]
+"""Reads a whole video at a steady rate, as `decode.stream_frames` does."""
+Part = tuple[int, Float[Tensor, "T E"]]
+"""The number of its first step, and the features."""
+
+
+def read(
+    model: ActionCLIP,
+    video: Path,
+    frames_per_second: float,
+    stream_frames: StreamFrames,
+    on_progress: Callable[[int], None] = lambda num_steps: None,
+) -> Iterator[Part]:
+    """Give the features of a whole video, in order.
+
+    Args:
+        model: its vision tower looks at the frames that were not seen before.
+        video: a file.
+        frames_per_second: how many frames of each second are looked at.
+        stream_frames: decodes the video.
+        on_progress: told how many steps are there.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: the file is not a video that can be decoded.
+    """
+    first_step = 0
+    cache = _open_cache(model) if video.is_file() else None  # what it is, the decoder says
+    while (
+        cache and (features := _find_part(cache, video, frames_per_second, first_step)) is not None
+    ):
+        on_progress(first_step + len(features))
+        if len(features):
+            yield first_step, features
+        if len(features) < STEPS_PER_PART:
+            return
+        first_step += STEPS_PER_PART
+    frames = stream_frames(video, frames_per_second, model.encoder.short_side)
+    pictures = (frame for _, frame in itertools.islice(frames, first_step, None))
+    with closing(_in_parts(encode(model, pictures))) as parts:
+        for features in parts:
+            if cache:
+                cache = _keep_part(cache, video, frames_per_second, first_step, features)
+            on_progress(first_step + len(features))
+            if len(features):
+                yield first_step, features
+            first_step += STEPS_PER_PART
+
+
+def encode(
+    model: ActionCLIP, frames: Iterator[UInt8[np.ndarray, "H W 3"]]
+) -> Generator[Float[Tensor, "T E"]]:
+    """Give the features of frames in batches; the frames of the next ones are read meanwhile."""
+    encoder = model.encoder
+
+    def clips() -> Iterator[Float[Tensor, "T 3 S S"]]:
+        while batch := list(itertools.islice(frames, FRAMES_PER_BATCH)):
+            yield transforms.test_clip(np.stack(batch), encoder.short_side, encoder.image_size)
+
+    with closing(_ahead(clips())) as read_ahead:
+        for clip in read_ahead:
+            with torch.inference_mode():
+                pixels = clip[None].to(model.logit_scale.device)  # (1, T, 3, S, S)
+                features = model.vision_features(pixels)[0].cpu()
+            yield features
+
+
+def _ahead(clips: Iterator[Tensor]) -> Generator[Tensor]:
+    """Let a thread work on the next clips while this one is used."""
+    with ThreadPoolExecutor(1) as thread:
+        waiting = deque(thread.submit(next, clips, None) for _ in range(_BATCHES_AHEAD))
+        while (clip := waiting.popleft().result()) is not None:
+            waiting.append(thread.submit(next, clips, None))
+            yield clip
+
+
+def _in_parts(batches: Generator[Tensor]) -> Generator[Float[Tensor, "T E"]]:
+    """Join batches; the last part is shorter than the others, and may be empty."""
+    with closing(batches):
+        while True:
+            part = list(itertools.islice(batches, STEPS_PER_PART // FRAMES_PER_BATCH))
+            features = torch.cat(part) if part else torch.empty(0, 0)
+            yield features
+            if len(features) < STEPS_PER_PART:
+                return
+
+
+def _open_cache(model: ActionCLIP) -> FeatureCache | None:
+    folder = feature_cache.default_folder()
+    try:
+        return FeatureCache(folder, identity.of_vision(model))
+    except OSError as error:
+        _warn(error)
+        return None
+
+
+def _find_part(
+    cache: FeatureCache, video: Path, frames_per_second: float, first_step: int
+) -> Float[Tensor, "T E"] | None:
+    """Look a part up."""
+    key = _key(cache, video, frames_per_second, first_step)
+    return None if cache.missing([key]) else cache.read([key])[0]
+
+
+def _keep_part(
+    cache: FeatureCache,
+    video: Path,
+    frames_per_second: float,
+    first_step: int,
+    features: Float[Tensor, "T E"],
+) -> FeatureCache | None:
+    """Write a part; gives the cache back if it can take further ones."""
+    try:
+        key = _key(cache, video, frames_per_second, first_step)
+        cache.fill([key], lambda missing: [(0, features)])
+    except OSError as error:
+        _warn(error)
+        return None
+    return cache
+
+
+def _key(cache: FeatureCache, video: Path, frames_per_second: float, first_step: int) -> str:
+    steps = [first_step, first_step + STEPS_PER_PART]
+    return cache.key(video, {"frames_per_second": float(frames_per_second), "steps": steps})
+
+
+def _warn(error: OSError) -> None:
+    logger.warning("%s; what is computed now is not kept, and the next time is as slow", error)

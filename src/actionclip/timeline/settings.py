@@ -1,0 +1,104 @@
+"""Settings of a timeline: seconds and scores as people think of them, and what they mean in steps.
+
+Step `s` of a timeline is the frame on screen `s / frames_per_second` seconds after the first one; a
+slot is a stride of steps, and everything that is longer is a whole number of slots.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+_END_RATIO = 0.75
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How windows are laid over a video, and how their scores become moments."""
+
+    frames_per_second: float = 4.0
+    """How many frames of each second are looked at."""
+    window_seconds: tuple[float, ...] = (2.0,)
+    """Lengths of the windows; with several, a score is the mean over all of them."""
+    stride_seconds: float = 0.5
+    """From one window to the next, and the resolution of scores and moments."""
+    smoothing_seconds: float = 0.0
+    """Length of a moving average over the scores; 0 for none."""
+    start_score: float = 0.5
+    """A moment reaches this score somewhere."""
+    end_score: float | None = None
+    """A moment lasts, in both directions, as long as its score is no lower; by default three
+    quarters of the score that it has to reach."""
+    start_scores: Mapping[str, float] = field(default_factory=dict)
+    """Labels whose moments have to reach a score of their own; the end score goes with it."""
+    min_seconds: float = 0.5
+    """Shorter moments are left out."""
+    max_gap_seconds: float = 0.5
+    """A moment goes on over a lower score if it lasts no longer than this."""
+    cuts: bool = True
+    """Let no window reach over a change of shot."""
+
+    def __post_init__(self) -> None:
+        if not self.window_seconds:
+            raise ValueError("window_seconds: give at least one length")
+        positive = {
+            "frames_per_second": self.frames_per_second,
+            "stride_seconds": self.stride_seconds,
+            "window_seconds": min(self.window_seconds),
+        }
+        for name, value in positive.items():
+            if not 0 < value < math.inf:
+                raise ValueError(f"{name}: {value} is not possible; give more than 0")
+        for name in ("smoothing_seconds", "min_seconds", "max_gap_seconds"):
+            value = getattr(self, name)
+            if not 0 <= value < math.inf:
+                raise ValueError(f"{name}: {value} is not possible; give 0 or more")
+        for name, value in {"start_score": self.start_score, **self.start_scores}.items():
+            if not 0 < value <= 1:
+                raise ValueError(
+                    f"{name}: {value} is not possible; give more than 0, and 1 at most"
+                )
+        if not 0 <= self._end_ratio <= 1:
+            raise ValueError(
+                f"end_score: {self.end_score} is not possible; give 0 to {self.start_score}, the "
+                "score that a moment reaches"
+            )
+        if self.stride_seconds * self.frames_per_second < 0.5:
+            raise ValueError(
+                f"stride_seconds: {self.stride_seconds} is less than the time between two of "
+                f"{self.frames_per_second} frames a second; take longer strides or more frames"
+            )
+        if min(self.window_seconds) < self.stride_seconds:
+            raise ValueError(
+                f"window_seconds: {min(self.window_seconds)} is shorter than the stride of "
+                f"{self.stride_seconds}, so that something would not be seen; take shorter strides"
+            )
+
+    @property
+    def stride_steps(self) -> int:
+        """Steps of a slot."""
+        return round(self.stride_seconds * self.frames_per_second) or 1
+
+    @property
+    def window_slots(self) -> tuple[int, ...]:
+        """Slots of a window, for each of the lengths."""
+        slot_seconds = self.stride_steps / self.frames_per_second
+        return tuple(round(seconds / slot_seconds) or 1 for seconds in self.window_seconds)
+
+    @property
+    def smoothing_slots(self) -> int:
+        """Slots on either side that a smoothed score looks at."""
+        return round(self.smoothing_seconds * self.frames_per_second / self.stride_steps / 2)
+
+    def start_score_of(self, label: str) -> float:
+        """Say which score a moment of a label reaches somewhere."""
+        return self.start_scores.get(label, self.start_score)
+
+    def end_score_of(self, label: str) -> float:
+        """Say which score a moment of a label has throughout."""
+        return self.start_score_of(label) * self._end_ratio
+
+    @property
+    def _end_ratio(self) -> float:
+        return _END_RATIO if self.end_score is None else self.end_score / self.start_score

@@ -1,0 +1,197 @@
+import itertools
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+
+from actionclip.timeline import windows
+from actionclip.timeline.engine import Engine
+from actionclip.timeline.moments import Began, Ended, Slot
+from actionclip.timeline.settings import Settings
+
+LABELS = ["red", "green", "blue"]
+SLOW = settings(
+    max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+
+
+def plain(events: list) -> list:
+    """Make events that can be compared."""
+    return [
+        (event.start_seconds, event.end_seconds, event.scores.tolist())
+        if isinstance(event, Slot)
+        else event
+        for event in events
+    ]
+
+
+def moments(events: list) -> list[tuple[float, float, str]]:
+    found = [event.moment for event in events if isinstance(event, Ended)]
+    return [(moment.start_seconds, moment.end_seconds, moment.label) for moment in found]
+
+
+def colours(*names_and_steps: tuple[str, int]) -> Tensor:
+    """Make vision features, so many steps of each colour."""
+    rows = {"red": [1, 0, 0], "green": [0, 1, 0], "blue": [0, 0, 1], "dark": [-1, -1, -1]}
+    return torch.tensor(
+        [rows[name] for name, num_steps in names_and_steps for _ in range(num_steps)],
+        dtype=torch.float32,
+    )
+
+
+def noise(num_steps: int) -> Tensor:
+    """Make vision features that wander from colour to colour."""
+    generator = torch.Generator().manual_seed(num_steps)
+    return torch.randn(num_steps, 3, generator=generator).cumsum(0) / 3
+
+
+def run(model, score, features: Tensor, chosen: Settings, groups: list[int]) -> list:
+    """Push the features in groups of these sizes, over and over."""
+    engine = Engine(model, LABELS, score, chosen)
+    events, step = [], 0
+    sizes = itertools.cycle(groups)
+    while step < len(features):
+        size = next(sizes)
+        events += engine.push(step, features[step : step + size])
+        step += size
+    return events + engine.finish()
+
+
+@SLOW
+@given(
+    num_steps=st.integers(1, 70),
+    groups=st.lists(st.integers(1, 40), min_size=1, max_size=6),
+    lengths=st.lists(st.sampled_from([0.5, 1.0, 2.0, 3.0]), min_size=1, max_size=3),
+    smoothing=st.sampled_from([0.0, 1.0, 2.5]),
+)
+@pytest.mark.parametrize("head", ["mean", "lstm"])
+def test_answers_do_not_depend_on_how_steps_are_handed_over(
+    make_model, score, head, num_steps, groups, lengths, smoothing
+):
+    chosen = Settings(window_seconds=tuple(lengths), smoothing_seconds=smoothing)
+    model, features = make_model(head), noise(num_steps)
+    at_once = run(model, score, features, chosen, [num_steps])
+    in_groups = run(model, score, features, chosen, groups)
+    assert plain(in_groups) == plain(at_once)
+
+
+@SLOW
+@given(num_steps=st.integers(1, 60), smoothing=st.sampled_from([0.0, 1.0, 3.0]))
+def test_slots_follow_each_other_from_the_beginning_to_the_end(model, score, num_steps, smoothing):
+    chosen = Settings(smoothing_seconds=smoothing)
+    events = run(model, score, noise(num_steps), chosen, [7])
+    slots = [event for event in events if isinstance(event, Slot)]
+    assert slots[0].start_seconds == 0
+    assert slots[-1].end_seconds == num_steps / 4
+    for before, after in itertools.pairwise(slots):
+        assert before.end_seconds == after.start_seconds
+
+
+@SLOW
+@given(num_steps=st.integers(1, 60))
+def test_every_moment_that_began_ends_once(model, score, num_steps):
+    events = run(model, score, 2 * noise(num_steps), Settings(min_seconds=0.0), [5])
+    told = [event for event in events if not isinstance(event, Slot)]
+    began = [(event.start_seconds, event.label) for event in told if isinstance(event, Began)]
+    ended = [(start, label) for start, _, label in moments(told)]
+    assert sorted(began) == sorted(ended)
+
+
+def test_moments_are_where_the_colours_are(model, score):
+    features = colours(("dark", 8), ("red", 12), ("dark", 12), ("blue", 16))
+    events = run(model, score, features, Settings(), [3])
+    assert moments(events) == [(2, 5, "red"), (8, 12, "blue")]
+
+
+def test_without_cuts_boundaries_blur_by_less_than_a_window(model, score):
+    features = colours(("dark", 8), ("red", 12), ("dark", 12))
+    [(start, end, label)] = moments(run(model, score, features, Settings(cuts=False), [32]))
+    assert label == "red"
+    assert abs(start - 2) <= 1
+    assert abs(end - 5) <= 1
+
+
+@pytest.mark.parametrize("num_steps", [1, 2, 3, 5])
+def test_a_video_shorter_than_a_window_gets_an_answer(model, score, num_steps):
+    chosen = Settings(window_seconds=(4.0,), min_seconds=0.0)
+    events = run(model, score, colours(("red", num_steps)), chosen, [1])
+    assert moments(events) == [(0, num_steps / 4, "red")]
+
+
+def test_a_gap_ends_what_is_open_and_no_window_reaches_over_it(model, score):
+    engine = Engine(model, LABELS, score, Settings())
+    events = engine.push(0, colours(("red", 8)))
+    after_gap = engine.push(20, colours(("red", 8)))
+    assert moments(events) == []
+    assert moments(after_gap) == [(0, 2, "red")]
+    assert moments(engine.finish()) == [(5, 7, "red")]
+    both = Engine(model, LABELS, score, Settings())
+    alone = both.push(20, colours(("red", 8))) + both.finish()
+    slots = [event for event in alone if isinstance(event, Slot)]
+    assert [slot.start_seconds for slot in slots] == [5.0, 5.5, 6.0, 6.5]
+
+
+def test_a_moment_goes_on_over_a_cut_but_windows_do_not(model, score):
+    pale = torch.tensor([[1.0, 0.3, 0.3]]).expand(8, -1)
+    features = torch.cat([colours(("red", 8)), -pale, colours(("red", 8))])
+    slots = [
+        slot.scores[0]
+        for slot in run(model, score, features, Settings(), [24])
+        if isinstance(slot, Slot)
+    ]
+    assert np.ptp(slots[:4]) == 0
+    assert np.ptp(slots[4:8]) == 0
+    assert slots[:4] == slots[8:]
+
+
+def test_every_frame_is_projected_once_however_many_windows_see_it(model, score):
+    chosen = Settings(window_seconds=(1.0, 2.0, 4.0))
+    run(model, score, noise(50), chosen, [6])
+    assert model.encoder.num_projected == 50
+
+
+def test_memory_does_not_grow_with_the_video(model, score):
+    engine = Engine(model, LABELS, score, Settings(cuts=False, smoothing_seconds=1.0))
+    for step in range(0, 400, 20):
+        engine.push(step, noise(20))
+    scene = engine._scene
+    assert scene is not None
+    assert len(scene._frames) == 8
+    assert len(scene._sums) <= 4
+    assert len(scene._means) <= 3
+
+
+def test_slots_and_moments_come_as_soon_as_they_are_certain(model, score):
+    engine = Engine(model, LABELS, score, Settings(window_seconds=(1.0,)))
+    told = [[type(event) for event in engine.push(step, colours(("red", 1)))] for step in range(8)]
+    # A slot of two steps is certain when the last window that covers it is complete.
+    assert told[:3] == [[], [], []]
+    assert told[3] == [Slot, Began]
+    assert told[5] == [Slot]
+
+
+def test_scores_are_the_mean_over_the_windows_that_cover_a_slot(model, score):
+    features = noise(12)
+    events = run(model, score, features, Settings(window_seconds=(1.0,), cuts=False), [12])
+    frames = model.project(features[None])[0]
+
+    def window(first_step: int, end_step: int) -> np.ndarray:
+        clip = frames[windows.clip_steps(first_step, end_step, model.config.num_frames)]
+        return score(model.embed_frame_features(clip[None]))[0].double().numpy()
+
+    slots = [event.scores for event in events if isinstance(event, Slot)]
+    # Windows of two slots; at both ends one of a single slot.
+    assert np.allclose(slots[0], (window(0, 2) + window(0, 4)) / 2, atol=1e-4)
+    assert np.allclose(slots[2], (window(2, 6) + window(4, 8)) / 2, atol=1e-4)
+    assert np.allclose(slots[-1], (window(8, 12) + window(10, 12)) / 2, atol=1e-4)
+
+
+@pytest.mark.parametrize("prompt", ["shift", "joint"])
+def test_a_tower_that_looks_at_several_frames_is_refused(make_model, score, prompt):
+    model = make_model()
+    object.__setattr__(model.config, prompt, True)
+    with pytest.raises(ValueError, match=f"several frames at once \\(visual prompt '{prompt}'"):
+        Engine(model, LABELS, score, Settings())
