@@ -13,8 +13,14 @@ import typer
 
 from actionclip.cli import terminal
 from actionclip.cli.data import data
+from actionclip.cli.evaluate import evaluate
+from actionclip.cli.experiment import experiment
+from actionclip.cli.prompts import prompts
 from actionclip.cli.recognize import recognize
+from actionclip.cli.report import report
+from actionclip.cli.timeline import timeline
 from actionclip.cli.train import train
+from actionclip.cli.watch import watch
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -22,9 +28,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,  # plain help: the styled one takes twice as long to start
 )
-app.command()(recognize)
-app.command()(train)
+for command in (recognize, timeline, watch, train, evaluate, prompts, experiment):
+    app.command()(command)
 app.add_typer(data, name="data")
+app.add_typer(report, name="report")
 
 
 @app.callback()

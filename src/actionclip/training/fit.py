@@ -1,6 +1,7 @@
 """A recipe and a folder become a trained checkpoint in that folder.
 
-The front of this package: reads, prepares, trains, goes on, and at last mixes with the start.
+The front of this package: reads, prepares, trains, goes on, and at last calibrates the scores and
+mixes with the start.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from actionclip.training import interpolation, prepare
+from actionclip.training import calibrating, interpolation, prepare
 from actionclip.training import recipe as recipes
 from actionclip.training.cached import Progress as Watch
 from actionclip.training.progress import Keeper
@@ -67,5 +68,6 @@ def fit(
         keeper.go_back_to(state)
     train(run, keeper, on_step)
     accelerator.end_training()
+    calibrating.calibrate(run, folder)
     interpolation.compare(run, folder)
     return folder

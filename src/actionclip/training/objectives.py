@@ -95,7 +95,7 @@ class Contrastive(nn.Module):
         return (logits.softmax(dim=-1) if exclusive else logits).mean(dim=0)  # (R, N)
 
     def _scaled_embeddings(self, clips: Clips) -> Float[Tensor, "R D"]:
-        frame_features = _frame_features(self.model, clips)
+        frame_features = frame_features_of(self.model, clips)
         embeddings = self.model.embed_frame_features(frame_features)
         return self.model.logit_scale.exp() * embeddings
 
@@ -127,12 +127,13 @@ class Classification(nn.Module):
         return logits.softmax(dim=-1) if exclusive else logits
 
     def _logits(self, clips: Clips) -> Float[Tensor, "R N"]:
-        frame_features = _frame_features(self.model, clips)
+        frame_features = frame_features_of(self.model, clips)
         return self.classifier(self.model.clip_features(frame_features))
 
 
 Objective = Contrastive | Classification
 
 
-def _frame_features(model: ActionCLIP, clips: Clips) -> Float[Tensor, "R T D"]:
+def frame_features_of(model: ActionCLIP, clips: Clips) -> Float[Tensor, "R T D"]:
+    """Encode clips, whichever of the two they are."""
     return model.project(clips) if clips.ndim == 3 else model.frame_features(clips)

@@ -23,7 +23,7 @@ from actionclip.data.clips import Sampling
 from actionclip.model import precision
 from actionclip.model.actionclip import ActionCLIP
 from actionclip.text import prompts
-from actionclip.training import lora, optim
+from actionclip.training import lora, optim, random_start
 from actionclip.training.cached import CachedFeatures, Progress
 from actionclip.training.recipe import Recipe
 from actionclip.training.run import Run
@@ -99,7 +99,7 @@ def load_start(recipe: Recipe) -> ActionCLIP:
     """
     chosen = recipe.model
     torch.manual_seed(recipe.computing.seed)  # new heads begin at random
-    return ActionCLIP.load(
+    loaded = ActionCLIP.load(
         chosen.start,
         temporal_head=chosen.temporal_head,
         num_frames=chosen.num_frames,
@@ -107,6 +107,9 @@ def load_start(recipe: Recipe) -> ActionCLIP:
         joint=chosen.joint,
         head_initialisation=chosen.head_initialisation,
     )
+    for name in chosen.random_towers:
+        random_start.forget(loaded.encoder.get_submodule(f"{name}_tower"))
+    return loaded
 
 
 def load_model(recipe: Recipe, dtype: torch.dtype) -> ActionCLIP:
@@ -133,10 +136,15 @@ def tokenize(loaded: ActionCLIP, recipe: Recipe, labels: tuple[str, ...]) -> Int
     Raises:
         ValueError: a template has not exactly one hole.
     """
-    chosen = recipe.prompts.templates
-    templates = prompts.SETS[chosen] if isinstance(chosen, str) else chosen
+    templates = templates_of(recipe)
     filled = prompts.fill(templates, labels)
     return loaded.tokenize(filled).unflatten(0, (len(templates), len(labels)))
+
+
+def templates_of(recipe: Recipe) -> Sequence[str]:
+    """Give the sentences that the recipe names or holds."""
+    chosen = recipe.prompts.templates
+    return prompts.SETS[chosen] if isinstance(chosen, str) else chosen
 
 
 def make_run(

@@ -58,6 +58,8 @@ class Model(_Section):
     """Pre-network prompt: patches of all frames attend to each other."""
     head_initialisation: Annotated[str, _one_of(INITIALISATIONS)] = "identity"
     """A new head starts as the mean over the frames (identity), or at random (paper)."""
+    random_towers: list[Literal["vision", "text"]] = []
+    """Towers that forget what they learnt before and start at random (paper, table 2)."""
 
 
 class Data(_Section):

@@ -9,25 +9,20 @@ Shapes:
 from __future__ import annotations
 
 import operator
-from collections.abc import Sequence
 
 import torch
 from accelerate import Accelerator
 from accelerate.utils import gather_object
 from jaxtyping import Float, Int
 from torch import Tensor
-from torchmetrics.functional.classification import (
-    multiclass_accuracy,
-    multilabel_average_precision,
-)
 
+from actionclip.evaluation import metrics
 from actionclip.model.actionclip import ActionCLIP
-from actionclip.training import batches
 from actionclip.training.objectives import Objective
 from actionclip.training.sources import Source
 
 Metrics = dict[str, float]
-"""Of 0…1, the one that decides which checkpoint is best first: top1 and top5, or map."""
+"""Of 0…1, the one that decides which checkpoint is best first: top1 and perhaps top5, or map."""
 
 _TEXTS_AT_ONCE = 256
 
@@ -61,35 +56,11 @@ def measure(
     everyone = sorted(gather_object(found), key=operator.itemgetter(0))
     labels = [annotations.label_indices(annotations.examples[place]) for place, _ in everyone]
     scores = torch.stack([scores for _, scores in everyone])
-    return accuracy(scores, labels) if exclusive else mean_average_precision(scores, labels)
-
-
-def accuracy(scores: Float[Tensor, "V N"], labels: Sequence[Sequence[int]]) -> Metrics:
-    """Say how often the label is the one with the best score, and among the best five."""
-    num_labels = scores.shape[1]
-    truth = torch.tensor([index for (index,) in labels])
-    return {
-        f"top{k}": float(
-            multiclass_accuracy(
-                scores, truth, num_labels, average="micro", top_k=min(k, num_labels)
-            )
-        )
-        for k in (1, 5)
-    }
-
-
-def mean_average_precision(
-    scores: Float[Tensor, "V N"], labels: Sequence[Sequence[int]]
-) -> Metrics:
-    """Say how well each label's clips come before the others, on average over the labels."""
-    marked = batches.mark(labels, scores.shape[1])
-    occurring = marked.any(dim=0)
-    low, high = scores.aminmax()
-    within = (scores - low) / (high - low)  # else torchmetrics squashes them until they are equal
-    precision = multilabel_average_precision(
-        within[:, occurring], marked[:, occurring], int(occurring.sum()), average="macro"
-    )
-    return {"map": float(precision)}
+    if not exclusive:
+        return metrics.mean_average_precision(scores, labels)
+    accuracies = metrics.accuracy(scores, labels)
+    is_telling = scores.shape[1] > 5  # else top5 is 1 by definition
+    return accuracies if is_telling else {"top1": accuracies["top1"]}
 
 
 @torch.inference_mode()

@@ -71,15 +71,20 @@ def read_rows(table: Path) -> Iterator[Row]:
     return _read_parquet(table) if table.suffix.lower() == ".parquet" else _read_csv(table)
 
 
-def write(annotations: Annotations, table: Path) -> None:
-    """Write a CSV that `read` understands; its paths are relative to its folder.
+def write(annotations: Annotations, table: Path, videos: Path | None = None) -> None:
+    """Write a CSV that `read` understands.
 
     Examples without a label, which a table cannot hold, are left out.
 
+    Args:
+        annotations: what to write.
+        table: the file.
+        videos: the folder that its paths are relative to; by default the table's own.
+
     Raises:
-        ValueError: a video lies outside the table's folder, or a label holds the separator.
+        ValueError: a video lies outside that folder, or a label holds the separator.
     """
-    root = table.parent.resolve()
+    root = (videos or table.parent).resolve()
     rows = []
     for example in annotations.examples:
         if not example.labels:
@@ -90,7 +95,7 @@ def write(annotations: Annotations, table: Path) -> None:
         video = example.video.resolve()
         if not video.is_relative_to(root):
             raise ValueError(
-                f"{example.video}: not in the folder of {table}; write it where the videos are"
+                f"{example.video}: not in {root}; write the table where the videos are"
             )
         start, end = (
             "" if seconds is None else f"{seconds:g}"

@@ -1,0 +1,198 @@
+"""`actionclip evaluate`: a model and a data set become numbers with intervals, and reports."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from actionclip.cli import terminal
+
+if TYPE_CHECKING:
+    from actionclip.evaluation.report import Report
+
+
+def evaluate(
+    recipe: Annotated[
+        Path | None,
+        typer.Argument(metavar="RECIPE.toml", help="Evaluate what `train` made of it."),
+    ] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(help="lite, a name on a hub, a checkpoint; of a recipe, runs/NAME/best."),
+    ] = None,
+    data: Annotated[
+        Path | None,
+        typer.Option(metavar="DATA", help="A folder per label, a table, a list, a benchmark."),
+    ] = None,
+    videos: Annotated[
+        Path | None,
+        typer.Option(metavar="FOLDER", help="Where the videos are, if not beside the list."),
+    ] = None,
+    protocol: Annotated[
+        str | None,
+        typer.Option(
+            help="closed-set, zero-shot, half-class, base-to-novel, generalised or multi-label."
+        ),
+    ] = None,
+    labels: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="Labels to choose from; or a set: kinetics400, ..."),
+    ] = None,
+    trained_on: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="Labels that the model was trained on; or a set."),
+    ] = None,
+    templates: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Sentences with a hole {} for the label, one a line."),
+    ] = None,
+    split: Annotated[
+        str | None, typer.Option(help="train, val, test or all; by default as the protocol has it.")
+    ] = None,
+    windows: Annotated[int, typer.Option(min=1, help="Clips of each video.")] = 1,
+    crops: Annotated[int, typer.Option(help="Of each clip: 1 or 3.")] = 1,
+    seed: Annotated[int, typer.Option(help="Of the draws behind the intervals.")] = 0,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+    report: Annotated[
+        Path | None, typer.Option(metavar="FILE.html", help="Write a page to look at.")
+    ] = None,
+    markdown: Annotated[
+        Path | None, typer.Option(metavar="FILE.md", help="Write the numbers as text.")
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option(metavar="FILE.json", help="Write the JSON document.")
+    ] = None,
+    batch_size: Annotated[int, typer.Option(min=1, help="Clips at once.")] = 16,
+    workers: Annotated[int, typer.Option(min=0, help="Processes that decode videos.")] = 2,
+    device: Annotated[
+        str | None, typer.Option(help="cpu or cuda; by default a GPU if there is one.")
+    ] = None,
+) -> None:
+    """Say how good a model is on labelled videos, and how sure that is.
+
+    Without --protocol: closed-set for labels that the model was trained on, zero-shot for others,
+    multi-label where videos have several. What `train` made knows what it was trained on.
+    On several GPUs: `torchrun ... -m actionclip.cli evaluate ...`.
+    """
+    from actionclip import pages
+    from actionclip.text import label_sets, prompts
+
+    if recipe is None and (model is None or data is None):
+        raise ValueError("give a recipe, or --model and --data")
+    if split not in (None, "train", "val", "test", "all"):
+        raise ValueError(f"--split: {split!r} is none of train, val, test, all")
+    candidates = label_sets.find(labels) if labels else None
+    learnt = label_sets.find(trained_on) if trained_on else None
+    sentences = prompts.read(templates) if templates else None
+    for place in (report, markdown, output):
+        if place is not None:
+            pages.check_place(place)
+    try:
+        from actionclip.cli import trained
+        from actionclip.evaluation import evaluate as evaluation
+        from actionclip.evaluation import markdown as text
+        from actionclip.evaluation import page, strips
+        from actionclip.evaluation.evaluate import Conditions
+        from actionclip.training import recipe as recipes
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError(
+            f"evaluating needs {error.name}: pip install 'actionclip[train]'"
+        ) from error
+
+    given = recipes.read(recipe) if recipe is not None else None
+    if model is None:
+        assert recipe is not None
+        model = f"runs/{recipe.resolve().stem}/best"
+        if not Path(model).is_dir():
+            raise FileNotFoundError(
+                f"{model}: no such checkpoint; make it by `actionclip train {recipe}`,"
+                " or name one by --model"
+            )
+    followed = given or trained.recipe_of(model)
+    is_whole = False
+    if data is None:
+        assert given is not None
+        data, is_whole = Path(given.data.path), given.data.whole_videos
+        videos = videos or (Path(given.data.videos) if given.data.videos else None)
+    annotations = evaluation.read(data, videos, candidates, whole_videos=is_whole)
+    device, is_first = _join_processes(device)
+    subject = trained.subject(
+        model, followed, templates=sentences, trained_on=learnt, device=device
+    )
+    sampling = followed.data.sampling if followed else "segments"
+    with terminal.counter("looking at the videos", "clips") as count:
+        found = evaluation.run(
+            subject,
+            annotations,
+            data,
+            Conditions(protocol, split, sampling, windows, crops, seed),  # type: ignore[arg-type]  # split was checked
+            batch_size=batch_size,
+            num_workers=workers,
+            command=shlex.join(["actionclip", *sys.argv[1:]]),
+            on_progress=count,
+        )
+    if not is_first:
+        return
+    if as_json:
+        print(found.report.to_json())
+    else:
+        _print_table(found.report)
+    if output is not None:
+        pages.write(output, found.report.to_json() + "\n")
+    if markdown is not None:
+        pages.write(markdown, text.render(found.report))
+    if report is not None:
+        worst = [one.index for one in found.report.worst]
+        pictures = strips.draw(found.annotations.examples, worst, found.sampling)
+        pages.write(report, page.render(found.report, pictures))
+    for place in (output, markdown, report):
+        if place is not None:
+            terminal.note(f"the report is in {place}")
+
+
+def _join_processes(device: str | None) -> tuple[str | None, bool]:
+    """Meet the processes that torchrun started; give this one's device, and whether it talks."""
+    if int(os.environ.get("WORLD_SIZE", "1")) == 1:
+        return device, True
+    import torch
+    from accelerate import PartialState
+
+    state = PartialState(cpu=device == "cpu" or not torch.cuda.is_available())
+    return str(state.device), state.is_main_process
+
+
+def _print_table(report: Report) -> None:
+    """Print what was asked, and the numbers with their intervals."""
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    from actionclip.evaluation import wording
+
+    console = Console(highlight=False)
+    setting = report.setting
+    console.print(f"[bold]{escape(setting.model)} on {escape(setting.data)}[/]", soft_wrap=True)
+    console.print(f"{wording.summary(report)} · split {setting.split}", soft_wrap=True)
+    table = Table(box=None, pad_edge=False)
+    table.add_column("")
+    table.add_column("value", justify="right")
+    table.add_column("95 % interval", justify="right")
+    for name, one in report.telling_metrics.items():
+        table.add_row(wording.METRICS[name], wording.percent(one.value), wording.around(one))
+    console.print(table)
+    for name, (mean, deviation) in report.spread.items():
+        told = f"{wording.METRICS[name]} over {len(report.draws)} draws: {wording.percent(mean)}"
+        console.print(f"{told}, standard deviation {wording.percent(deviation)}")
+    if seen := report.seen_labels:
+        some = ", ".join(seen[:5]) + (", …" if len(seen) > 5 else "")
+        role = "base labels" if setting.protocol == "base-to-novel" else "labels seen in training"
+        console.print(
+            f"{role}: {len(seen)} of {len(report.labels)}: {escape(some)}", soft_wrap=True
+        )
+    if report.left_out:
+        terminal.note(f"{len(report.left_out)} videos could not be read and are left out")

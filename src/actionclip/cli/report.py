@@ -1,0 +1,103 @@
+"""`actionclip report`: what is done with the reports of evaluations."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from actionclip.cli import terminal
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from actionclip.evaluation.compare import Comparison
+
+NUM_SHOWN = 10
+
+report = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
+
+
+@report.callback()
+def actionclip_report() -> None:
+    """Compare reports of `actionclip evaluate --json`."""
+
+
+@report.command()
+def compare(
+    before: Annotated[Path, typer.Argument(metavar="A.json", help="A report.")],
+    after: Annotated[Path, typer.Argument(metavar="B.json", help="Another, on the same clips.")],
+    html: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write an HTML page with all clips.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+    seed: Annotated[int, typer.Option(help="Of the draws behind the interval.")] = 0,
+) -> None:
+    """Say which clips B has right and A wrong, the other way round, and whether by luck."""
+    from actionclip import pages
+
+    try:
+        from actionclip.evaluation import compare as comparing
+        from actionclip.evaluation import report as reports
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError(
+            f"comparing needs {error.name}: pip install 'actionclip[train]'"
+        ) from error
+
+    if html:
+        pages.check_place(html)
+    comparison = comparing.compare(reports.read(before), reports.read(after), seed)
+    if as_json:
+        print(comparison.to_json())
+    else:
+        _print(comparison)
+    if html:
+        pages.write(html, comparison.to_html())
+        terminal.note(f"the page is in {html}")
+
+
+def _print(comparison: Comparison) -> None:
+    """Print the verdict, the numbers, and the first of the clips that changed."""
+    from rich.console import Console
+    from rich.text import Text
+
+    from actionclip.evaluation import wording
+
+    console = Console(highlight=False)
+    console.print(_numbers(comparison))
+    difference = comparison.difference
+    verdict = "clear" if comparison.is_clear else "not clear: the interval holds 0"
+    test = f"McNemar p = {comparison.p_value:.2g}"
+    if comparison.is_grouped:
+        test += ", which takes near copies for independent"
+    console.print(
+        f"{100 * difference.value:+.1f} points of right clips"
+        f" ({100 * difference.low:+.1f} to {100 * difference.high:+.1f}; {test}): {verdict}",
+        soft_wrap=True,
+    )
+    won = [(change, change.before) for change in comparison.won]
+    lost = [(change, change.after) for change in comparison.lost]
+    for word, changes in (("won", won), ("lost", lost)):
+        console.print(f"{wording.count(len(changes), 'clip')} {word}", style="bold")
+        for change, wrong in changes[:NUM_SHOWN]:
+            line = Text(f"  {change.clip}  {', '.join(change.labels)}, taken for {wrong}")
+            console.print(line, soft_wrap=True)
+        if len(changes) > NUM_SHOWN:
+            console.print(f"  and {len(changes) - NUM_SHOWN} others; --json and --html tell more")
+
+
+def _numbers(comparison: Comparison) -> Table:
+    from rich.markup import escape
+    from rich.table import Table
+
+    from actionclip.evaluation import wording
+
+    table = Table(title=wording.count(comparison.num_clips, "clip"))
+    table.add_column("")
+    for name in (comparison.before, comparison.after, "difference"):
+        table.add_column(escape(name), justify="right")
+    for name, (one, other) in comparison.metrics.items():
+        told = (f"{wording.percent(i.value)}\n{wording.around(i)}" for i in (one, other))
+        table.add_row(wording.METRICS[name], *told, f"{100 * (other.value - one.value):+.1f}")
+    return table

@@ -1,0 +1,69 @@
+"""What a report says, in words: names of metrics, percentages, and where the numbers come from.
+
+Every form of a report (terminal, Markdown, page) says it in the same way.
+"""
+
+from __future__ import annotations
+
+from actionclip.evaluation.bootstrap import Interval
+from actionclip.evaluation.report import Report
+
+METRICS = {
+    "top1": "top-1 accuracy",
+    "top5": "top-5 accuracy",
+    "map": "mean average precision",
+    "mean_per_label": "mean accuracy per label",
+    "calibration_error": "calibration error",
+    "top1_seen": "top-1, labels seen in training",
+    "top1_unseen": "top-1, labels new to the model",
+    "harmonic_mean": "harmonic mean of seen and new",
+}
+
+
+def percent(share: float) -> str:
+    """Write a share of 0…1."""
+    return f"{100 * share:.1f} %"
+
+
+def around(interval: Interval) -> str:
+    """Write where a number may lie."""
+    return f"{100 * interval.low:.1f} – {100 * interval.high:.1f} %"
+
+
+def count(number: int, noun: str) -> str:
+    """Write a number of things; the noun in the singular."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def summary(report: Report) -> str:
+    """Say in a line what was asked of how much."""
+    setting = report.setting
+    views = setting.num_windows * setting.num_crops
+    return " · ".join(
+        (
+            setting.protocol,
+            count(len(report.clips), "clip"),
+            count(len(report.labels), "label"),
+            count(len(setting.templates), "template"),
+            count(views, "view") + " of each clip",
+        )
+    )
+
+
+def facts(report: Report) -> dict[str, str]:
+    """Say where the numbers come from: all that is needed to get them again."""
+    setting = report.setting
+    return {
+        "command": setting.command,
+        "protocol": setting.protocol,
+        "data": f"{setting.data}, split {setting.split}, {count(len(report.clips), 'clip')}",
+        "split hash": report.split_hash,
+        "model": setting.model,
+        "weights": setting.fingerprint,
+        "templates": " | ".join(setting.templates) or "none",
+        "views": f"{setting.num_windows} × {setting.num_crops} (windows × crops)",
+        "seed": str(setting.seed),
+        **setting.machine,
+        "version": f"actionclip {report.version}",
+        "date": report.date,
+    }

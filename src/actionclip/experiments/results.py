@@ -1,0 +1,105 @@
+"""Results of an experiment become Markdown, with the paper's figures beside, and a picture.
+
+Knows nothing of training.
+"""
+
+from __future__ import annotations
+
+import io
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from matplotlib.figure import Figure
+
+from actionclip.experiments.shots import Point
+
+
+@dataclass(frozen=True)
+class Row:
+    """A variant and what it got; accuracies 0…1."""
+
+    name: str
+    paper: str
+    top1: Sequence[float]
+    """For each seed; empty where it could not be tried."""
+    remark: str = ""
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """What is needed to get the numbers again."""
+
+    command: str
+    date: str
+    data: str
+    """With its numbers of clips."""
+    model: str
+    seeds: str
+    machine: str
+
+
+def table(title: str, place: str, rows: Sequence[Row], provenance: Provenance) -> str:
+    """Write a table of the paper."""
+    shown = [[row.name, row.paper, _spread(row.top1), _each(row.top1), row.remark] for row in rows]
+    header = ["", "paper, Kinetics-400", "here, top-1 %", "seeds", ""]
+    text = f"The paper: {place}. The mean of the seeds and their standard deviation.\n\n"
+    return _document(title, text + _markdown(header, shown), provenance)
+
+
+def figure(title: str, points: Sequence[Point], picture: str, provenance: Provenance) -> str:
+    """Write the table under the picture of few-shot curves."""
+    kinds = list(dict.fromkeys(point.kind for point in points))
+    shots = sorted({point.shots for point in points})
+    shown = [[str(k), *(_spread(_top1(points, kind, k)) for kind in kinds)] for k in shots]
+    text = f"![{title}]({picture})\n\n" + _markdown(["clips of each label", *kinds], shown)
+    return _document(title, text, provenance)
+
+
+def draw(points: Sequence[Point]) -> bytes:
+    """Draw few-shot curves as a PNG: the mean over the seeds, and each of them."""
+    picture = Figure(figsize=(7, 4.5), layout="constrained")
+    axes = picture.subplots()
+    shots = sorted({point.shots for point in points})
+    place = {number: position for position, number in enumerate(shots)}
+    for kind, colour in zip(
+        dict.fromkeys(point.kind for point in points), ("tab:blue", "tab:orange"), strict=True
+    ):
+        chosen = [point for point in points if point.kind == kind]
+        means = [100 * statistics.mean(_top1(points, kind, number)) for number in shots]
+        axes.plot(range(len(shots)), means, marker="o", color=colour, label=kind)
+        x, y = [place[p.shots] for p in chosen], [100 * p.top1 for p in chosen]
+        axes.scatter(x, y, s=12, color=colour, alpha=0.4)
+    axes.set_xticks(range(len(shots)), [str(number) for number in shots])
+    axes.set(xlabel="clips of each new label", ylabel="top-1, %", ylim=(0, 101))
+    axes.grid(alpha=0.3)
+    axes.legend(loc="lower right")
+    png = io.BytesIO()
+    picture.savefig(png, dpi=120)
+    return png.getvalue()
+
+
+def _document(title: str, body: str, provenance: Provenance) -> str:
+    told: Mapping[str, str] = vars(provenance)
+    lines = "\n".join(f"- {name}: {value}" for name, value in told.items())
+    return f"# {title}\n\n{body}\n\n{lines}\n"
+
+
+def _markdown(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
+
+
+def _top1(points: Sequence[Point], kind: str, shots: int) -> list[float]:
+    return [point.top1 for point in points if (point.kind, point.shots) == (kind, shots)]
+
+
+def _spread(values: Sequence[float]) -> str:
+    if not values:
+        return "not possible"
+    deviation = statistics.stdev(values) if len(values) > 1 else 0.0
+    return f"{100 * statistics.mean(values):.1f} ± {100 * deviation:.1f}"
+
+
+def _each(values: Sequence[float]) -> str:
+    return ", ".join(f"{100 * value:.1f}" for value in values)

@@ -1,0 +1,134 @@
+"""Figure 3 of the paper: what a few clips of new labels are worth, with words and without.
+
+Both models first learn the one half of the labels. Then they are shown K clips of each label of the
+other half, and tested on that half. With words, K = 0 is a question like any other; a classifier
+has to guess.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from actionclip.data import reading
+from actionclip.data.annotations import Annotations
+from actionclip.data.formats import table
+from actionclip.evaluation import protocols
+from actionclip.experiments import trial
+from actionclip.training.recipe import Recipe
+
+KINDS = {"multimodal": "contrastive", "unimodal": "classifier"}
+
+
+@dataclass(frozen=True)
+class Point:
+    """A trial of the figure."""
+
+    kind: str
+    """One of `KINDS`."""
+    shots: int
+    """K; 0: nothing of these labels was shown."""
+    seed: int
+    """Of the drawn clips, and of the training."""
+    top1: float
+
+
+def halves(annotations: Annotations) -> tuple[Annotations, Annotations]:
+    """Split a data set by its labels: every other one is new, so that pairs are torn apart."""
+
+    def those(labels: Sequence[str]) -> Annotations:
+        chosen = set(labels)
+        examples = (e for e in annotations.examples if chosen >= {*e.labels})
+        return dataclasses.replace(
+            annotations.with_examples(examples), labels=tuple(labels), split_drawn=False
+        )
+
+    return those(annotations.labels[::2]), those(annotations.labels[1::2])
+
+
+def run(
+    recipe: Recipe,
+    shots: Sequence[int],
+    num_seeds: int,
+    folder: Path,
+    *,
+    device: str | None = None,
+    on_trial: Callable[[int, int], None] = lambda done, total: None,
+) -> list[Point]:
+    """Train all trials of the figure, or look up those that were.
+
+    Args:
+        recipe: of a run on all labels.
+        shots: numbers K of clips, each 1 or more.
+        num_seeds: how often each is drawn.
+        folder: of the experiment.
+        device: cpu or cuda.
+        on_trial: told how many trials are done, and of how many.
+
+    Raises:
+        FileNotFoundError: there is no such data or model.
+        ValueError: something is wrong with data or model, or a label has too few clips.
+    """
+    videos = Path(recipe.data.videos) if recipe.data.videos else None
+    annotations = reading.read(Path(recipe.data.path), videos)
+    if annotations.is_multi_label or len(annotations.labels) < 4:
+        raise ValueError(
+            f"{recipe.data.path}: {len(annotations.labels)} labels; few-shot curves need four or "
+            "more, and clips with one label each"
+        )
+    base, novel = halves(annotations)
+    for number in shots:
+        protocols.few_shot(novel, number, 0)  # is that many clips of each label there?
+    folder.mkdir(parents=True, exist_ok=True)
+    root = Path(os.path.commonpath([e.video.resolve().parent for e in annotations.examples]))
+    table.write(base, folder / "base.csv", root)
+    table.write(novel, folder / "novel.csv", root)
+    recipe = recipe.model_copy(
+        update={"data": recipe.data.model_copy(update={"videos": str(root)})}
+    )
+    points: list[Point] = []
+    total = len(KINDS) * (1 + num_seeds * (1 + len(shots)))
+    done = 0
+
+    def count() -> None:
+        nonlocal done
+        done += 1
+        on_trial(done, total)
+
+    def changed(loss: str, data: str, start: str, seed: int, shots: int | None = None) -> Recipe:
+        """Give the recipe on half of the labels, with batches that fit so many shots."""
+        document = recipe.model_dump(exclude_unset=True)
+        document.setdefault("model", {})["start"] = start
+        document["data"]["path"] = str(folder / data)
+        document.setdefault("loss", {})["kind"] = loss
+        document.setdefault("computing", {})["seed"] = seed
+        if shots is not None:
+            document["data"]["shots"] = shots
+            batch_size = min(shots * len(novel.labels), recipe.optim.batch_size)
+            document.setdefault("optim", {})["batch_size"] = batch_size
+        return Recipe.model_validate(document)
+
+    on_trial(done, total)
+    for kind, loss in KINDS.items():
+        on_base = changed(loss, "base.csv", recipe.model.start, 0)
+        trial.run(on_base, folder / kind / "base", device=device, keep_weights=True)
+        count()
+        start = folder / kind / "base/last"
+        for seed in range(num_seeds):
+            if kind == "multimodal":
+                asked = changed(loss, "novel.csv", str(start), seed)
+                top1 = trial.measure(asked, start, device).metrics["top1"].value
+            else:
+                top1 = 1 / len(novel.labels)
+            points.append(Point(kind, 0, seed, top1))
+            count()
+            for number in shots:
+                few = changed(loss, "novel.csv", str(start), seed, number)
+                place = folder / kind / f"{number}-shot" / f"seed-{seed}"
+                report = trial.run(few, place, device=device)
+                points.append(Point(kind, number, seed, report.metrics["top1"].value))
+                count()
+    return points

@@ -1,0 +1,134 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import av
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from actionclip.cli.watch import watch
+
+LABELS = ("a square that moves", "cooking in a kitchen")
+PROGRAM = (
+    "import typer, actionclip.cli.app as program\n"
+    "from actionclip.cli.watch import watch\n"
+    "program.app.command('watch')(watch)\n"
+    "program.main()\n"
+)
+
+
+@pytest.fixture
+def start(tmp_path_factory) -> Iterator[object]:
+    """Start the program in a process of its own."""
+    started: list[subprocess.Popen[str]] = []
+    cache = tmp_path_factory.getbasetemp() / "cache"  # of features: for all tests
+
+    def start(*arguments: object) -> subprocess.Popen[str]:
+        process = subprocess.Popen(
+            [sys.executable, "-c", PROGRAM, "watch", *map(str, arguments)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "XDG_CACHE_HOME": str(cache), "OMP_NUM_THREADS": "1"},
+        )
+        started.append(process)
+        return process
+
+    timer = threading.Timer(120, lambda: [process.kill() for process in started])
+    timer.start()
+    yield start
+    timer.cancel()
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+def test_every_event_is_a_line_of_json_and_an_end_is_a_moment(start, moving_square):
+    process = start(moving_square, *LABELS, "--no-realtime", "--threshold", "0.05")
+    out, err = process.communicate(timeout=120)
+    events = [json.loads(line) for line in out.splitlines()]
+    assert process.returncode == 0, err
+    assert {event["event"] for event in events} == {"started", "ended"}
+    for event in events:
+        if event["event"] == "ended":
+            assert list(event) == ["event", "start_seconds", "end_seconds", "label", "score"]
+            assert 0 <= event["start_seconds"] < event["end_seconds"] <= 2
+            assert event["label"] in LABELS
+        else:
+            assert list(event) == ["event", "start_seconds", "label"]
+    assert "note: connected; second 0 is " in err
+
+
+@pytest.mark.parametrize(
+    "number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)]
+)
+def test_a_signal_ends_what_is_open_with_status_0(start, tmp_path, moving_square, number):
+    stream = tmp_path / "stream.ts"
+    repeat(moving_square, stream, 8)
+    process = start("-", *LABELS, "--threshold", "0.05", "--stride", "0.25", "--window", "0.5")
+    process.stdin.buffer.write(stream.read_bytes())
+    process.stdin.flush()  # the writer stays: nothing more comes, and no end
+    first = json.loads(process.stdout.readline())
+    assert first["event"] == "started"
+    child = children_of(process.pid)
+    process.send_signal(number)
+    out, err = process.communicate(timeout=20)
+    assert process.returncode == 0, err
+    assert json.loads(out.splitlines()[-1])["event"] == "ended"
+    assert "Traceback" not in err
+    assert child
+    assert not [pid for pid in child if is_running(pid)]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (("nowhere.mp4", "knitting"), "nowhere.mp4: no such file"),
+        (("ftp://host/video", "knitting"), "ftp://: such addresses are not opened"),
+        (("-",), "label"),
+        (("-", "knitting", "--rate", "0"), "frames_per_second"),
+    ],
+)
+def test_mistakes_are_told_before_a_model_is_loaded(arguments, complaint):
+    app = typer.Typer()
+    app.command()(watch)
+    outcome = CliRunner().invoke(app, arguments)
+    assert isinstance(outcome.exception, ValueError | FileNotFoundError)
+    assert complaint in str(outcome.exception)
+
+
+def repeat(source: Path, target: Path, num_times: int) -> None:
+    """Write two seconds of video several times, one after the other."""
+    with av.open(str(target), "w") as new:
+        stream = None
+        for number in range(num_times):
+            with av.open(str(source)) as old:
+                stream = stream or new.add_stream_from_template(old.streams.video[0])
+                for packet in old.demux(video=0):
+                    if packet.size:
+                        shift = round(2 * number / packet.time_base)
+                        packet.pts, packet.dts = packet.pts + shift, packet.dts + shift
+                        packet.stream = stream
+                        new.mux(packet)
+
+
+def children_of(pid: int) -> list[int]:
+    lists = Path(f"/proc/{pid}/task").glob("*/children")
+    return [int(child) for children in lists for child in children.read_text().split()]
+
+
+def is_running(pid: int) -> bool:
+    deadline = time.monotonic() + 5
+    while Path(f"/proc/{pid}").exists():
+        if time.monotonic() > deadline:
+            return True
+        time.sleep(0.05)
+    return False
