@@ -4,7 +4,9 @@ BIN := .venv/bin
 INSTALLED := .venv/installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test fix
+PAPER := objective initialisation textual-prompts visual-prompts shots
+
+.PHONY: help setup demo test paper fix
 
 help:  ## Say what there is to make
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## (.*)/  make \1\t\2/' | expand -t 14
@@ -36,6 +38,12 @@ test: $(INSTALLED)  ## Check style, types and import direction, and run the test
 	$(BIN)/basedpyright
 	@echo "==> tests"
 	$(BIN)/python -m pytest --numprocesses auto
+
+paper: $(INSTALLED)  ## Run the paper's experiments again, small; tables go to docs/experiments
+	@echo "==> five experiments on stick figures, three seeds each (about half an hour)"
+	$(BIN)/actionclip experiment all --output runs/paper
+	mkdir -p docs/experiments
+	for name in $(PAPER); do cp runs/paper/$$name.* docs/experiments/; done
 
 fix: $(INSTALLED)  ## Format the code and repair what ruff can
 	$(BIN)/ruff format .

@@ -9,13 +9,11 @@ Decoding all of a 1080-line video to pictures takes six gigabytes, in each of th
 """
 
 import argparse
-import datetime
 import multiprocessing
 import os
 import resource
 import shlex
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -23,6 +21,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import av
+import clips
+import measuring
 import numpy as np
 import torch
 from PIL import Image
@@ -35,31 +35,10 @@ from actionclip.data.dataset import Augmented, Sample, TestViews, TrainingClips
 from actionclip.video import sampling
 
 NUM_FRAMES, SHORT_SIDE, SIZE = 8, 256, 224
-FRAME_RATE, SECONDS = 25, 30
-WIDTHS = {256: 340, 1080: 1920}
+SECONDS = 30
 CLIPS_PER_PROCESS = {256: 4, 1080: 1}
 NUM_PROCESSES = 2
 CONTEXT = multiprocessing.get_context("fork")
-
-
-def make_video(path: Path, height: int, keyframe_every: int) -> None:
-    """Encode two layers of noise that drift in different directions."""
-    width, num_frames = WIDTHS[height], FRAME_RATE * SECONDS
-    generator = np.random.default_rng(0)
-    size = (height // 8 + num_frames // 8 + 1, width // 8 + num_frames // 4 + 1)
-    noise = Image.fromarray(generator.integers(0, 256, (*size, 3), np.uint8))
-    far = np.asarray(noise.resize((size[1] * 8, size[0] * 8), Image.Resampling.BICUBIC))
-    near = np.ascontiguousarray(far[::-1, ::-1])
-    with av.open(str(path), "w") as container:
-        options = {"preset": "superfast", "g": str(keyframe_every), "bf": "3"}
-        stream = container.add_stream("libx264", rate=FRAME_RATE, options=options)
-        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
-        for step in range(num_frames):
-            picture = far[step // 2 :, 2 * step :][:height, :width].copy()
-            box = np.s_[height // 4 : 3 * height // 4, width // 4 : 3 * width // 4]
-            picture[box] = near[step:, step:][:height, :width][box]
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
-        container.mux(stream.encode())
 
 
 def decode_all(path: Path) -> list[Image.Image]:
@@ -112,7 +91,7 @@ def seek(path: Path) -> torch.Tensor:
     pictures = []
     with av.open(str(path)) as container:
         stream = container.streams.video[0]
-        ticks_per_frame = 1 / (FRAME_RATE * (stream.time_base or 1))
+        ticks_per_frame = 1 / (clips.FRAME_RATE * (stream.time_base or 1))
         for index in sampling.segment_middles(stream.frames, NUM_FRAMES):
             tick = round(int(index) * ticks_per_frame)
             container.seek(tick, stream=stream)
@@ -209,32 +188,26 @@ def rows(video: Path, height: int, rounds: int) -> list[str]:
     return lines
 
 
-def told_by(*command: str) -> str:
-    """Give what a command prints."""
-    return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
-
-
 def main() -> None:
     """Make the videos, measure, print."""
     parser = argparse.ArgumentParser(description="Compare ways to read clips.")
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--heights", type=int, nargs="+", choices=WIDTHS, default=list(WIDTHS))
+    parser.add_argument(
+        "--heights", type=int, nargs="+", choices=clips.WIDTHS, default=list(clips.WIDTHS)
+    )
     parser.add_argument("--keyframe-every", type=int, nargs="+", default=[250, 30])
     arguments = parser.parse_args()
     torch.set_num_threads(1)  # of each process
-    cpu = told_by("sh", "-c", "grep -m1 'model name' /proc/cpuinfo | cut -d: -f2")
-    commit = told_by("git", "describe", "--always", "--dirty") or "unknown"
-    print(f"Machine: {cpu}, {os.cpu_count()} cores; PyAV {av.__version__}; commit {commit};")
-    print(f"{datetime.datetime.now(tz=datetime.UTC):%Y-%m-%d}; load {os.getloadavg()[0]:.1f}.")
+    print(f"{measuring.circumstances()}; PyAV {av.__version__}.")
     print(f"Command: `python {shlex.join(sys.argv)}`\n")
     print("| video | way | clips/s | ratio | CPU s/clip | ratio | memory MB |")
     print("|---|---|---|---|---|---|---|")
     with tempfile.TemporaryDirectory() as folder:
         for height in arguments.heights:
             for keyframe_every in arguments.keyframe_every:
-                name = f"{WIDTHS[height]}×{height}, keyframe every {keyframe_every}.mp4"
+                name = f"{clips.WIDTHS[height]}×{height}, keyframe every {keyframe_every}.mp4"
                 video = Path(folder) / name
-                make_video(video, height, keyframe_every)
+                clips.write(video, height, SECONDS, keyframe_every)
                 print("\n".join(rows(video, height, arguments.rounds)), flush=True)
 
 

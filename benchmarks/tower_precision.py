@@ -9,49 +9,21 @@ times and how well the rankings of the labels agree.
 
 import argparse
 import copy
-import platform
 import statistics
-import subprocess
+import tempfile
 import time
+from pathlib import Path
 
+import measuring
+import random_clip
 import torch
 from torch.nn import functional as F
 
-from actionclip.model import precision, temporal_heads
+from actionclip.model import precision
 from actionclip.model.actionclip import ActionCLIP
-from actionclip.model.config import ModelConfig
-from actionclip.model.encoders import clip
-from actionclip.model.layouts import openai
 
 NUM_FRAMES = 8
 NUM_LABELS = 400
-
-
-def build(patch_size: int) -> ActionCLIP:
-    """Make OpenAI's ViT-B with random weights."""
-    sizes = openai.Architecture(
-        width=512,
-        patch_size=patch_size,
-        grid_size=224 // patch_size,
-        vision_width=768,
-        num_vision_layers=12,
-        text_width=512,
-        num_text_layers=1,  # texts are not timed
-        num_tokens=77,
-        vocabulary_size=160,
-        joint_frames=None,
-    )
-    config = ModelConfig(encoder="clip", encoder_config=openai.encoder_config(sizes))
-    model = ActionCLIP(
-        config, clip.build(config, tokenizer=None), temporal_heads.build(config, sizes.width)
-    )
-    torch.manual_seed(0)
-    for parameter in model.encoder.parameters():
-        if parameter.ndim > 1:
-            torch.nn.init.normal_(parameter, std=0.02)
-        else:
-            torch.nn.init.uniform_(parameter, 0.5, 1.5)
-    return model.eval()
 
 
 def seconds(model: ActionCLIP, clips: torch.Tensor) -> float:
@@ -61,27 +33,13 @@ def seconds(model: ActionCLIP, clips: torch.Tensor) -> float:
     return time.perf_counter() - start
 
 
-def cpu_name() -> str:
-    """Name the processor, where the system tells."""
-    try:
-        with open("/proc/cpuinfo", encoding="utf-8") as lines:  # noqa: PTH123 - of Linux only
-            return next(line.split(":")[1].strip() for line in lines if "model name" in line)
-    except OSError:
-        return platform.processor()
-
-
-def commit() -> str:
-    """Name the version of the code, where it is a git checkout with commits."""
-    told = subprocess.run(
-        ["git", "describe", "--always", "--dirty"], capture_output=True, text=True, check=False
-    )
-    return told.stdout.strip() or "unknown"
-
-
 @torch.inference_mode()
-def compare(patch_size: int, repeats: int) -> None:
+def compare(name: str, repeats: int) -> None:
     """Print one line on one tower."""
-    exact = build(patch_size)
+    with tempfile.TemporaryDirectory() as folder:
+        weights = Path(folder) / "clip"
+        random_clip.write(weights, random_clip.PATCH_SIZES[name], num_text_layers=1)
+        exact = ActionCLIP.load(weights)
     auto = copy.deepcopy(exact).in_precision("auto")
     generator = torch.Generator().manual_seed(1)
     clips = torch.rand(1, NUM_FRAMES, 3, 224, 224, generator=generator)
@@ -95,7 +53,7 @@ def compare(patch_size: int, repeats: int) -> None:
     ]
     agreement = torch.corrcoef(torch.stack(rankings).float())[0, 1]
     print(
-        f"ViT-B/{patch_size}: fp32 {fp32:.3f} s, auto {other:.3f} s, ratio {fp32 / other:.2f}; "
+        f"{name}: fp32 {fp32:.3f} s, auto {other:.3f} s, ratio {fp32 / other:.2f}; "
         f"rank correlation of {NUM_LABELS} labels {agreement:.4f}, "
         f"best label {'the same' if rankings[0].argmax() == rankings[1].argmax() else 'another'}"
     )
@@ -109,10 +67,10 @@ def main() -> None:
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     choice = precision.choose("auto", torch.device("cpu"))
-    print(f"{cpu_name()}, {arguments.threads} threads, torch {torch.__version__}, {commit()}")
+    print(f"{measuring.circumstances()}, {arguments.threads} threads, torch {torch.__version__}")
     print(f"auto is {choice.dtype}: {choice.reason}")
-    for patch_size in (32, 16):
-        compare(patch_size, arguments.repeats)
+    for name in random_clip.PATCH_SIZES:
+        compare(name, arguments.repeats)
 
 
 if __name__ == "__main__":

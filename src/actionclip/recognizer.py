@@ -192,6 +192,8 @@ class Recognizer:
         video: str | Path,
         labels: Sequence[str],
         templates: Sequence[str] | None = None,
+        *,
+        threshold: Threshold = "auto",
         settings: Settings = _USUAL,
     ) -> list[Moment]:
         """Say when each label fits, by their beginnings; where none of them does, nothing is said.
@@ -200,19 +202,24 @@ class Recognizer:
             video: a file; it is read through once, and its frames are looked at once, ever.
             labels: as in `recognize`.
             templates: as in `recognize`.
-            settings: rate, windows and thresholds.
+            threshold: the score that a moment reaches; "auto": what was fitted for each label, and
+                what the settings say for others.
+            settings: rate, windows and lengths.
 
         Raises:
             FileNotFoundError: there is no such file.
             ValueError: as in `recognize`, or the model is not made for timelines.
         """
-        return list(self.find_moments(video, labels, templates, settings).moments)
+        found = self.find_moments(video, labels, templates, threshold=threshold, settings=settings)
+        return list(found.moments)
 
     def find_moments(
         self,
         video: str | Path,
         labels: Sequence[str],
         templates: Sequence[str] | None = None,
+        *,
+        threshold: Threshold = "auto",
         settings: Settings = _USUAL,
         on_progress: Callable[[int], None] = lambda num_frames: None,
     ) -> Timeline:
@@ -222,16 +229,18 @@ class Recognizer:
             video: as in `timeline`.
             labels: as in `timeline`.
             templates: as in `timeline`.
+            threshold: as in `timeline`.
             settings: as in `timeline`.
             on_progress: told how many frames have been looked at.
         """
+        _check(threshold)
         score = self.scorer(labels, templates, beside_none=True)
         return file.find(
             self.model,
             Path(video),
             labels,
             score,
-            settings,
+            settings.reaching(threshold, self.model.calibration.thresholds),
             self._decoders[0].stream_frames,
             on_progress,
         )

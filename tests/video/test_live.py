@@ -1,9 +1,11 @@
 import os
+import socket
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import av
@@ -33,13 +35,18 @@ def folder(tmp_path_factory, write, noisy) -> Path:
     return folder
 
 
+@contextmanager
+def serving(script: Path, what: Path) -> Iterator[str]:
+    command = [sys.executable, str(script), str(what)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        yield f"127.0.0.1:{process.stdout.readline().strip()}"
+        process.kill()
+
+
 @pytest.fixture(scope="module")
 def server(folder: Path) -> Iterator[str]:
-    script = Path(__file__).parents[1] / "stream_server.py"
-    command = [sys.executable, str(script), str(folder)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        yield f"http://127.0.0.1:{process.stdout.readline().strip()}"
-        process.kill()
+    with serving(Path(__file__).parents[1] / "stream_server.py", folder) as place:
+        yield f"http://{place}"
 
 
 def read(
@@ -116,6 +123,37 @@ def test_a_port_where_nobody_listens_is_a_lost_connection():
     assert read("rtsp://127.0.0.1:9/camera")[1] == "connection refused"
 
 
+def test_an_rtsp_server_gives_the_frames_of_the_file(folder):
+    with serving(Path(__file__).with_name("rtsp_server.py"), folder / "stream.ts") as place:
+        frames, why = read(f"rtsp://{place}/camera")
+    assert why
+    assert np.array_equal(frames, frames_of(folder / "stream.ts"))
+
+
+def test_datagrams_give_the_frames_of_the_file(folder):
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+
+    def send() -> None:
+        data = (folder / "stream.ts").read_bytes()
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+            for start in range(0, len(data), 7 * 188):
+                sender.sendto(data[start : start + 7 * 188], ("127.0.0.1", port))
+                time.sleep(0.002)
+
+    timer = threading.Timer(0.5, send)
+    timer.start()
+    frames, why = read(f"udp://127.0.0.1:{port}", timeout_seconds=1.5)
+    timer.join()
+    assert why == "nothing came for 1.5 seconds"
+    assert np.array_equal(frames, frames_of(folder / "stream.ts"))
+
+
+def test_a_device_that_is_no_camera_is_a_lost_connection():
+    assert read("/dev/null")[1]
+
+
 def test_frames_of_a_file_come_no_sooner_than_their_times(folder):
     begin = time.monotonic()
     frames, _ = read(str(folder / "stream.ts"), in_real_time=True)
@@ -189,6 +227,11 @@ def test_only_the_protocols_that_an_address_names_may_be_used(address, kind, pro
 def test_other_addresses_are_refused(address):
     with pytest.raises(ValueError, match="such addresses are not opened"):
         addresses.parse(address)
+
+
+def test_a_camera_of_another_system_is_refused():
+    with pytest.raises(ValueError, match="no camera is called so on linux"):
+        addresses.parse("dshow:video=Camera")
 
 
 def test_a_path_where_nothing_is_is_a_mistake(tmp_path):

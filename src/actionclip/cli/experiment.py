@@ -17,7 +17,8 @@ def experiment(
     name: Annotated[
         str,
         typer.Argument(
-            help="objective, initialisation, textual-prompts, visual-prompts, shots; or all.",
+            help="objective, initialisation, textual-prompts, visual-prompts, shots; or all;"
+            " or few-shot.",
             show_default=False,
         ),
     ],
@@ -37,6 +38,7 @@ def experiment(
 ) -> None:
     """Compare the variants that the paper compares, and put its figures beside.
 
+    "all" are those of the paper. "few-shot" is the protocol: 0, 1, 2, 4, 8 and 16 clips a label.
     Stopped, it goes on where it was when it is started again. With frozen towers (lite, or no GPU)
     only the temporal head and what follows the tower are trained.
     """
@@ -56,7 +58,7 @@ def experiment(
         raise ValueError(f"no experiment is called {name!r}: all, {', '.join(experiments.NAMES)}")
     where = f" --data {data}" if data else ""
     data = data or _stick_figures(output / "stick-figures")
-    for one in experiments.NAMES if name == "all" else (name,):
+    for one in experiments.OF_THE_PAPER if name == "all" else (name,):
         command = f"actionclip experiment {one}{where} --model {model}"
         command += f" --epochs {epochs} --seeds {seeds}"
         try:

@@ -7,7 +7,7 @@ import math
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, overload
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -24,14 +24,20 @@ def error(message: str) -> None:
         print(f"error: {line}", file=sys.stderr)
 
 
+@overload
+def score(written: str) -> float | Literal["auto"]: ...
+@overload
+def score(written: None) -> None: ...
 def score(written: str | None) -> float | Literal["auto"] | None:
     """Read what --threshold was given.
 
     Raises:
         ValueError: it is neither a score nor "auto".
     """
-    if written is None or written == "auto":
-        return written
+    if written is None:
+        return None
+    if written == "auto":
+        return "auto"
     try:
         number = float(written)
     except ValueError:

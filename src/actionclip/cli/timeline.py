@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -92,8 +91,6 @@ def timeline(
         if place:
             pages.check_place(place)
     settings = Settings(rate, tuple(window or Settings.window_seconds), stride)
-    if least is not None and least != "auto":
-        settings = dataclasses.replace(settings, start_score=least)
     decoder = Decoder()
     decoder.start()  # while torch is imported
     duration_seconds = decoder.probe(video).duration_seconds  # also says what is wrong with it
@@ -102,15 +99,17 @@ def timeline(
     from actionclip.timeline import cutting, export, page
 
     recognizer = Recognizer.load(model, device=device, decoders=[decoder])
-    if least == "auto":
-        fitted = recognizer.model.calibration.thresholds
-        settings = dataclasses.replace(settings, start_scores=fitted)
     with terminal.counter("reading the labels", "prompts") as count:
         recognizer.embed_labels(names, sentences, count)
     num_steps = round(duration_seconds * rate)
     with terminal.counter("looking", "frames") as count:
         found = recognizer.find_moments(
-            video, names, sentences, settings, lambda done: count(done, max(done, num_steps))
+            video,
+            names,
+            sentences,
+            threshold=least,
+            settings=settings,
+            on_progress=lambda done: count(done, max(done, num_steps)),
         )
     moments = found.moments
     if as_json:

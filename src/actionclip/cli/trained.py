@@ -70,4 +70,3 @@ def _labels_of(recipe: Recipe | None) -> tuple[str, ...]:
             " unknown; name them by --trained-on FILE"
         )
         return ()
-

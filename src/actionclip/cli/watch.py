@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import signal
 import threading
@@ -96,9 +95,7 @@ def watch(
     from actionclip.timeline.arrivals import Watching
     from actionclip.timeline.settings import Settings
 
-    settings = Settings(rate, tuple(window or [2.0]), stride)
-    if isinstance(least, float):
-        settings = dataclasses.replace(settings, start_score=least)
+    settings = Settings(rate, tuple(window or Settings.window_seconds), stride)
     watching = Watching(realtime, max_delay, timeout, retries)
     with _stopping_on_signals() as stopped:
         from actionclip.recognizer import Recognizer
@@ -106,16 +103,12 @@ def watch(
         from actionclip.timeline.watch import watch as watch_address
 
         recognizer = Recognizer.load(model, device=device)
-        if least == "auto":
-            fitted = recognizer.model.calibration.threshold_of
-            scores = {name: fitted(name) for name in names}
-            settings = dataclasses.replace(settings, start_scores=scores)
         events = watch_address(
             recognizer.model,
             address,
             names,
             recognizer.scorer(names, sentences, beside_none=True),
-            settings,
+            settings.reaching(least, recognizer.model.calibration.thresholds),
             watching,
             terminal.note,
             stopped.is_set,

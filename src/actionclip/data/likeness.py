@@ -28,8 +28,8 @@ def nearly_same(labels: Sequence[str]) -> list[tuple[str, str]]:
     by_letters: dict[str, str] = {}
     pairs: dict[tuple[str, str], None] = {}
     for label in labels:
-        words = _words(label)
-        letters = "".join(map(_stem, words))
+        words = words_of(label)
+        letters = "".join(map(stem_of, words))
         if letters in by_letters:
             pairs[by_letters[letters], label] = None
         by_letters.setdefault(letters, label)
@@ -41,12 +41,14 @@ def nearly_same(labels: Sequence[str]) -> list[tuple[str, str]]:
     return list(pairs)
 
 
-def _words(label: str) -> tuple[str, ...]:
+def words_of(label: str) -> tuple[str, ...]:
+    """Give the words of a label that tell something, in one case."""
     words = re.findall(r"\w+", label.casefold().replace("'", ""))
     return tuple(word for word in words if word not in _ARTICLES)
 
 
-def _stem(word: str) -> str:
+def stem_of(word: str) -> str:
+    """Give a word without its ending: running and run have one stem."""
     stem = _ENDING.sub("", word)
     doubled = len(stem) > 3 and stem[-1] == stem[-2] and stem != word
     return stem[:-1] if doubled else stem

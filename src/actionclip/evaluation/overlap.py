@@ -57,4 +57,4 @@ def plain(label: str) -> str:
 
 
 def _stems(label: str) -> frozenset[str]:
-    return frozenset(map(likeness._stem, likeness._words(plain(label))))
+    return frozenset(map(likeness.stem_of, likeness.words_of(plain(label))))

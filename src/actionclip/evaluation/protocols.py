@@ -244,6 +244,18 @@ def few_shot(annotations: Annotations, shots: int, draw: int) -> Annotations:
     return splits.few_shot(annotations, shots, draw)
 
 
+def possible_shots(annotations: Annotations) -> tuple[int, ...]:
+    """Give the usual numbers of shots that every label has clips for.
+
+    Raises:
+        ValueError: not one; names the label.
+    """
+    few_shot(annotations, SHOTS[0], 0)
+    in_train = annotations.of_split("train").examples
+    count = Counter(label for example in in_train for label in example.labels)
+    return tuple(number for number in SHOTS if number <= min(count.values()))
+
+
 def _chosen(annotations: Annotations, split: Split | Literal["all"] | None) -> Annotations:
     """Give the clips to test on."""
     if split == "all":

@@ -13,15 +13,19 @@ from pathlib import Path
 
 from actionclip import writing
 from actionclip.data import reading
-from actionclip.evaluation import machine, protocols
-from actionclip.experiments import catalogue, results, shots, trial
+from actionclip.evaluation import machine
+from actionclip.experiments import catalogue, few_shot, results, shots, trial
 from actionclip.experiments.results import Provenance, Row
 from actionclip.model.actionclip import ActionCLIP
 from actionclip.training import suggestion
 from actionclip.training.recipe import Recipe
 
-FIGURE = "shots"
-NAMES = (*catalogue.TABLES, FIGURE)
+_CURVES = {
+    "shots": ("A few clips of new labels (figure 3)", shots.run),
+    "few-shot": ("A few clips of every label", few_shot.run),
+}
+OF_THE_PAPER = (*catalogue.TABLES, "shots")
+NAMES = (*catalogue.TABLES, *_CURVES)
 
 Watch = Callable[[int, int], None]
 
@@ -76,11 +80,11 @@ def run(
         seeds=", ".join(str(seed) for seed in range(num_seeds)),
         machine="; ".join(f"{key} {value}" for key, value in machine.describe().items()),
     )
-    if name == FIGURE:
-        numbers = _possible_shots(data)
-        points = shots.run(recipe, numbers, num_seeds, trials, device=device, on_trial=on_trial)
+    if name in _CURVES:
+        title, run_trials = _CURVES[name]
+        points = run_trials(recipe, num_seeds, trials, device=device, on_trial=on_trial)
         writing.write(output / f"{name}.png", results.draw(points))
-        text = results.figure(_FIGURE_TITLE, points, f"{name}.png", provenance)
+        text = results.figure(title, points, f"{name}.png", provenance)
         document = [dataclasses.asdict(point) for point in points]
     else:
         table = catalogue.TABLES[name]
@@ -91,9 +95,6 @@ def run(
     writing.write(output / f"{name}.json", json.dumps(told, indent=1).encode())
     writing.write(output / f"{name}.md", text.encode())
     return output / f"{name}.md"
-
-
-_FIGURE_TITLE = "A few clips of new labels (figure 3)"
 
 
 def _rows(
@@ -137,22 +138,3 @@ def _recipe(data: Path, model: str, epochs: int, *, has_gpu: bool) -> Recipe:
 
 def _moving(recipe: Recipe) -> str:
     return "towers frozen" if recipe.weights.freeze else "towers trained"
-
-
-def _possible_shots(data: Path) -> list[int]:
-    """Give the usual numbers of shots that every label has clips for.
-
-    Raises:
-        ValueError: not one.
-    """
-    annotations = reading.read(data)
-    possible = []
-    for number in protocols.SHOTS:
-        try:
-            protocols.few_shot(annotations, number, 0)
-        except ValueError:
-            if not possible:
-                raise
-            break
-        possible.append(number)
-    return possible

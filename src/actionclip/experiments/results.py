@@ -62,9 +62,8 @@ def draw(points: Sequence[Point]) -> bytes:
     axes = picture.subplots()
     shots = sorted({point.shots for point in points})
     place = {number: position for position, number in enumerate(shots)}
-    for kind, colour in zip(
-        dict.fromkeys(point.kind for point in points), ("tab:blue", "tab:orange"), strict=True
-    ):
+    kinds = dict.fromkeys(point.kind for point in points)
+    for kind, colour in zip(kinds, ("tab:blue", "tab:orange"), strict=False):
         chosen = [point for point in points if point.kind == kind]
         means = [100 * statistics.mean(_top1(points, kind, number)) for number in shots]
         axes.plot(range(len(shots)), means, marker="o", color=colour, label=kind)

@@ -51,7 +51,6 @@ def halves(annotations: Annotations) -> tuple[Annotations, Annotations]:
 
 def run(
     recipe: Recipe,
-    shots: Sequence[int],
     num_seeds: int,
     folder: Path,
     *,
@@ -62,8 +61,7 @@ def run(
 
     Args:
         recipe: of a run on all labels.
-        shots: numbers K of clips, each 1 or more.
-        num_seeds: how often each is drawn.
+        num_seeds: how often each number of clips is drawn.
         folder: of the experiment.
         device: cpu or cuda.
         on_trial: told how many trials are done, and of how many.
@@ -80,8 +78,7 @@ def run(
             "more, and clips with one label each"
         )
     base, novel = halves(annotations)
-    for number in shots:
-        protocols.few_shot(novel, number, 0)  # is that many clips of each label there?
+    shots = protocols.possible_shots(novel)
     folder.mkdir(parents=True, exist_ok=True)
     root = Path(os.path.commonpath([e.video.resolve().parent for e in annotations.examples]))
     table.write(base, folder / "base.csv", root)
@@ -98,35 +95,24 @@ def run(
         done += 1
         on_trial(done, total)
 
-    def changed(loss: str, data: str, start: str, seed: int, shots: int | None = None) -> Recipe:
-        """Give the recipe on half of the labels, with batches that fit so many shots."""
-        document = recipe.model_dump(exclude_unset=True)
-        document.setdefault("model", {})["start"] = start
-        document["data"]["path"] = str(folder / data)
-        document.setdefault("loss", {})["kind"] = loss
-        document.setdefault("computing", {})["seed"] = seed
-        if shots is not None:
-            document["data"]["shots"] = shots
-            batch_size = min(shots * len(novel.labels), recipe.optim.batch_size)
-            document.setdefault("optim", {})["batch_size"] = batch_size
-        return Recipe.model_validate(document)
-
     on_trial(done, total)
     for kind, loss in KINDS.items():
-        on_base = changed(loss, "base.csv", recipe.model.start, 0)
+        on_base = trial.changed(recipe, seed=0, data=folder / "base.csv", loss=loss)
         trial.run(on_base, folder / kind / "base", device=device, keep_weights=True)
         count()
         start = folder / kind / "base/last"
+        on_novel = trial.changed(
+            recipe, seed=0, start=str(start), data=folder / "novel.csv", loss=loss
+        )
         for seed in range(num_seeds):
             if kind == "multimodal":
-                asked = changed(loss, "novel.csv", str(start), seed)
-                top1 = trial.measure(asked, start, device).metrics["top1"].value
+                top1 = trial.measure(on_novel, start, device).metrics["top1"].value
             else:
                 top1 = 1 / len(novel.labels)
             points.append(Point(kind, 0, seed, top1))
             count()
             for number in shots:
-                few = changed(loss, "novel.csv", str(start), seed, number)
+                few = trial.changed(on_novel, seed=seed, shots=number, num_labels=len(novel.labels))
                 place = folder / kind / f"{number}-shot" / f"seed-{seed}"
                 report = trial.run(few, place, device=device)
                 points.append(Point(kind, number, seed, report.metrics["top1"].value))

@@ -85,3 +85,40 @@ def measure(recipe: Recipe, checkpoint: Path, device: str | None = None) -> Repo
     )
     conditions = Conditions(sampling=chosen.sampling, seed=recipe.computing.seed)
     return evaluate.evaluate(subject, annotations, data, conditions, num_workers=chosen.num_workers)
+
+
+def changed(
+    recipe: Recipe,
+    *,
+    seed: int,
+    start: str | None = None,
+    data: Path | None = None,
+    loss: str | None = None,
+    shots: int | None = None,
+    num_labels: int = 0,
+) -> Recipe:
+    """Give a recipe with other keys; what is not said stays.
+
+    Args:
+        recipe: to begin with.
+        seed: of the trial.
+        start: what it starts from.
+        data: what it is trained on.
+        loss: its kind.
+        shots: clips of each label; batches are made no larger than all of them together.
+        num_labels: of the data; only with `shots`.
+    """
+    document = recipe.model_dump(exclude_unset=True)
+    said = {
+        ("computing", "seed"): seed,
+        ("model", "start"): start,
+        ("data", "path"): None if data is None else str(data),
+        ("loss", "kind"): loss,
+        ("data", "shots"): shots,
+    }
+    if shots is not None:
+        said["optim", "batch_size"] = min(shots * num_labels, recipe.optim.batch_size)
+    for (section, key), value in said.items():
+        if value is not None:
+            document.setdefault(section, {})[key] = value
+    return Recipe.model_validate(document)

@@ -76,11 +76,11 @@ def read(
         first_step += STEPS_PER_PART
     frames = stream_frames(video, frames_per_second, model.encoder.short_side)
     pictures = (frame for _, frame in itertools.islice(frames, first_step, None))
-    with closing(_in_parts(encode(model, pictures))) as parts:
+    batches = _counted(encode(model, pictures), first_step, on_progress)
+    with closing(_in_parts(batches)) as parts:
         for features in parts:
             if cache:
                 cache = _keep_part(cache, video, frames_per_second, first_step, features)
-            on_progress(first_step + len(features))
             if len(features):
                 yield first_step, features
             first_step += STEPS_PER_PART
@@ -106,11 +106,24 @@ def encode(
 
 def _ahead(clips: Iterator[Tensor]) -> Generator[Tensor]:
     """Let a thread work on the next clips while this one is used."""
-    with ThreadPoolExecutor(1) as thread:
+    thread = ThreadPoolExecutor(1)
+    try:
         waiting = deque(thread.submit(next, clips, None) for _ in range(_BATCHES_AHEAD))
         while (clip := waiting.popleft().result()) is not None:
             waiting.append(thread.submit(next, clips, None))
             yield clip
+    finally:
+        thread.shutdown(cancel_futures=True)
+
+
+def _counted(
+    batches: Iterator[Tensor], num_steps: int, on_progress: Callable[[int], None]
+) -> Generator[Tensor]:
+    """Tell how many steps are there after each batch."""
+    for batch in batches:
+        num_steps += len(batch)
+        on_progress(num_steps)
+        yield batch
 
 
 def _in_parts(batches: Generator[Tensor]) -> Generator[Float[Tensor, "T E"]]:

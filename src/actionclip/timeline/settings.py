@@ -6,9 +6,11 @@ slot is a stride of steps, and everything that is longer is a whole number of sl
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
 _END_RATIO = 0.75
 
@@ -74,6 +76,18 @@ class Settings:
                 f"window_seconds: {min(self.window_seconds)} is shorter than the stride of "
                 f"{self.stride_seconds}, so that something would not be seen; take shorter strides"
             )
+
+    def reaching(self, threshold: float | Literal["auto"], fitted: Mapping[str, float]) -> Settings:
+        """Give the same settings with other scores that moments reach.
+
+        Args:
+            threshold: a score for all labels; or "auto", then `fitted` holds for labels in it, and
+                the present `start_score` for others.
+            fitted: scores of labels for which one was fitted on held-out clips.
+        """
+        if threshold == "auto":
+            return dataclasses.replace(self, start_scores=dict(fitted))
+        return dataclasses.replace(self, start_score=threshold)
 
     @property
     def stride_steps(self) -> int:

@@ -18,6 +18,8 @@ from accelerate import Accelerator
 from torch import Tensor
 
 from actionclip import feature_cache
+from actionclip.evaluation import view_features
+from actionclip.evaluation.view_features import Views
 from actionclip.feature_cache import FeatureCache
 from actionclip.model import identity
 from actionclip.model.actionclip import ActionCLIP
@@ -101,11 +103,11 @@ def _what(videos: Videos, place: int, view: int) -> tuple[Path, dict[str, Any]]:
             f"{example.source}: a folder of pictures, whose features cannot be kept; "
             "set data.cached_views = 0, or give video files"
         )
+    shown = view_features.entry(example, Views(videos.sampling))
+    if view == 0:
+        return example.video, shown
     one_sided = not set(videos.taken["one_sided"]).isdisjoint(example.labels)
-    drawn = {**videos.taken, "one_sided": one_sided, "view": view}
-    shown = {name: videos.taken[name] for name in ("num_frames", "sampling")}
-    part = {"start": example.start_seconds, "end": example.end_seconds}
-    return example.video, {**part, **(drawn if view else shown)}
+    return example.video, {**shown, **videos.taken, "one_sided": one_sided, "view": view}
 
 
 @torch.inference_mode()

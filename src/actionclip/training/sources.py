@@ -77,13 +77,12 @@ class Videos(Source):
         self._drawn = Loader(drawn, self._to_draw, num_workers=chosen.num_workers)
         shown = TestViews(annotations, sampling, short_side, image_size)
         self._shown = Loader(shown, self._to_show, num_workers=chosen.num_workers)
+        self.sampling = sampling
         self.taken = {
-            "num_frames": sampling.num_frames,
-            "sampling": sampling.kind,
             "augmentation": chosen.augmentation,
             "one_sided": sorted(one_sided(annotations.labels, chosen)),
         }
-        """All that clips depend on besides videos and seeds, as plain values."""
+        """What drawn clips depend on besides videos, sampling and seeds, as plain values."""
 
     def draw(self, plans: Sequence[Plan]) -> Iterator[tuple[Plan, Tensor]]:
         """Give the clips of each plan; a damaged one is replaced by another of its plan.
