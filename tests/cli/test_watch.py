@@ -16,12 +16,6 @@ from typer.testing import CliRunner
 from actionclip.cli.watch import watch
 
 LABELS = ("a square that moves", "cooking in a kitchen")
-PROGRAM = (
-    "import typer, actionclip.cli.app as program\n"
-    "from actionclip.cli.watch import watch\n"
-    "program.app.command('watch')(watch)\n"
-    "program.main()\n"
-)
 
 
 @pytest.fixture
@@ -32,7 +26,7 @@ def start(tmp_path_factory) -> Iterator[object]:
 
     def start(*arguments: object) -> subprocess.Popen[str]:
         process = subprocess.Popen(
-            [sys.executable, "-c", PROGRAM, "watch", *map(str, arguments)],
+            [sys.executable, "-m", "actionclip.cli", "watch", *map(str, arguments)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

@@ -138,7 +138,7 @@ def test_the_film_has_a_moment_of_each_colour(film):
     assert [moment.label for moment in film] == ["red", "green", "blue", "red"]
 
 
-@pytest.mark.parametrize("in_real_time", [False, True])
+@pytest.mark.parametrize("in_real_time", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_a_file_that_is_watched_has_the_moments_of_its_timeline(model, folder, film, in_real_time):
     watching = Watching(in_real_time=in_real_time)
     assert ended(events_of(model, str(folder / "film.ts"), watching)) == film
@@ -193,6 +193,7 @@ def test_an_end_follows_each_beginning(model, folder):
     assert open_labels == {}
 
 
+@pytest.mark.slow
 def test_what_a_slow_model_cannot_look_at_is_dropped_and_told(model, folder, film, monkeypatch):
     slowness = threading.Event()
     vision_features = model.vision_features
