@@ -3,6 +3,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -117,6 +118,24 @@ def test_unchanged_videos_are_not_read_again(tmp_path, videos):
 def only_file(folder: Path) -> Path:
     (path,) = folder.rglob("*.safetensors")
     return path
+
+
+def test_a_file_of_any_size_is_named_by_its_parts_within_seconds(tmp_path):
+    path = tmp_path / "large.mp4"
+    path.write_bytes(b"beginning")
+    cache = FeatureCache(tmp_path / "cache", MADE_BY)
+    started = time.monotonic()
+    keys = []
+    for size in (2**40, 2**40 + 1):
+        os.truncate(path, size)
+        keys.append(cache.key(path, MIDDLES))
+    with path.open("r+b") as file:
+        file.seek(2**40)
+        file.write(b"!")
+    os.utime(path, (0, 0))
+    keys.append(cache.key(path, MIDDLES))
+    assert len(set(keys)) == 3
+    assert time.monotonic() - started < 10
 
 
 def test_a_truncated_file_is_named_and_its_features_are_computed_again(tmp_path, videos, caplog):

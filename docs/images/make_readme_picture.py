@@ -22,8 +22,7 @@ def main() -> None:
     """Ask the model and draw the answer."""
     recognizer = Recognizer.load("lite")
     frames = recognizer.read_frames(ROOT / "bikes.mp4")
-    label_embeddings = recognizer.embed_labels(LABELS)
-    predictions = recognizer.rank(recognizer.embed_frames(frames), LABELS, label_embeddings)
+    predictions = recognizer.recognize(ROOT / "bikes.mp4", LABELS)
 
     width = (WIDTH - 2 * MARGIN - GAP * (len(frames) - 1)) // len(frames)
     height = round(width * 3 / 4)

@@ -1,6 +1,5 @@
 """Odd video files, each made on the spot: noisy pictures whose frames all differ."""
 
-import runpy
 from collections.abc import Callable, Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -170,10 +169,3 @@ def ordinary(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def odd_file(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A video that is harder to read than it looks; its name says why."""
     return make_odd_file(request.param, tmp_path_factory.mktemp("odd"))
-
-
-@pytest.fixture(scope="session")
-def hostile_files(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    """Two hundred files that should not be given to a video reader."""
-    make = runpy.run_path(str(Path(__file__).with_name("hostile.py")))["make"]
-    return make(tmp_path_factory.mktemp("hostile"))

@@ -144,7 +144,6 @@ class ViewFeatures:
         except OSError:
             return None  # reading it says what is wrong
 
-    @torch.inference_mode()
     def _encode(
         self, places: Sequence[int]
     ) -> Iterator[tuple[list[int], Float[Tensor, "B V T E"]]]:
@@ -158,7 +157,8 @@ class ViewFeatures:
         )
         for batch in loader:
             views = batch.clips.flatten(0, 1).to(device, non_blocking=True)  # (B·V, T, 3, S, S)
-            features = self._model.vision_features(views)  # (B·V, T, E)
+            with torch.inference_mode():
+                features = self._model.vision_features(views)  # (B·V, T, E)
             yield batch.examples.tolist(), features.unflatten(0, (-1, len(self._views))).cpu()
         self.left_out |= loader.damaged
 

@@ -110,7 +110,6 @@ def _what(videos: Videos, place: int, view: int) -> tuple[Path, dict[str, Any]]:
     return example.video, {**shown, **videos.taken, "one_sided": one_sided, "view": view}
 
 
-@torch.inference_mode()
 def _encode(
     videos: Videos, model: ActionCLIP, accelerator: Accelerator, wanted: list[tuple[int, int]]
 ) -> Iterator[tuple[int, int, Tensor]]:
@@ -126,6 +125,7 @@ def _encode(
                 [[(p, view) for p in places[s : s + TEST_BATCH_SIZE]] for s in starts]
             )
         for found, clips in read:
-            features = model.vision_features(clips.to(accelerator.device))  # (R, T, E)
+            with torch.inference_mode():
+                features = model.vision_features(clips.to(accelerator.device))  # (R, T, E)
             for place, one in zip(found, features.float().cpu(), strict=True):
                 yield place, view, one
