@@ -6,7 +6,7 @@ INSTALLED := .venv/installed
 .DEFAULT_GOAL := help
 PAPER := objective initialisation textual-prompts visual-prompts shots
 
-.PHONY: help setup demo test paper fix
+.PHONY: help setup demo test paper bench fix
 
 help:  ## Say what there is to make
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## (.*)/  make \1\t\2/' | expand -t 14
@@ -44,6 +44,9 @@ paper: $(INSTALLED)  ## Run the paper's experiments again, small; tables go to d
 	$(BIN)/actionclip experiment all --output runs/paper
 	mkdir -p docs/experiments
 	for name in $(PAPER); do cp runs/paper/$$name.* docs/experiments/; done
+
+bench: bikes.mp4  ## Measure against the usual way; tables go to docs/benchmarks.md (an hour or more)
+	HF_HUB_DISABLE_PROGRESS_BARS=1 $(BIN)/python benchmarks/run.py
 
 fix: $(INSTALLED)  ## Format the code and repair what ruff can
 	$(BIN)/ruff format .

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from actionclip.model.actionclip import ActionCLIP
-    from actionclip.recognizer import Prediction, Recognizer
+    from actionclip.predictions import Prediction
+    from actionclip.recognizer import Recognizer
     from actionclip.timeline.moments import Moment
 
 __all__ = ["ActionCLIP", "Moment", "Prediction", "Recognizer"]
@@ -16,7 +17,7 @@ __all__ = ["ActionCLIP", "Moment", "Prediction", "Recognizer"]
 _HOMES = {
     "ActionCLIP": "actionclip.model.actionclip",
     "Moment": "actionclip.timeline.moments",
-    "Prediction": "actionclip.recognizer",
+    "Prediction": "actionclip.predictions",
     "Recognizer": "actionclip.recognizer",
 }
 

@@ -11,9 +11,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import torch
@@ -23,6 +21,7 @@ from torch import Tensor
 from actionclip.label_embedder import LabelEmbedder
 from actionclip.model import scoring
 from actionclip.model.actionclip import ActionCLIP
+from actionclip.predictions import Answer, Prediction, Threshold, check, rank
 from actionclip.text import prompts
 from actionclip.timeline import file
 from actionclip.timeline.file import Timeline
@@ -38,31 +37,6 @@ CLIPS_AT_ONCE_ON_GPU = 16
 Video = str | Path | UInt8[np.ndarray, "_ _ _ 3"]
 """A file, or its frames: (T, H, W, 3), RGB."""
 _USUAL = Settings()
-Threshold = float | Literal["auto"]
-"""From which score on a label is named: a number, 0…1, or what was fitted for each label."""
-
-
-@dataclass(frozen=True)
-class Prediction:
-    """A label and how likely it is, among the labels that were asked for."""
-
-    label: str
-    score: float
-    """A probability, 0…1; the scores of one answer add up to 1, unless there was a threshold:
-    then what is missing to 1 is "none of these" and the labels that are not named."""
-
-
-@dataclass(frozen=True, eq=False)
-class Answer:
-    """What is said of one of many videos."""
-
-    video: Path
-    predictions: Sequence[Prediction]
-    """Best first; empty if the video cannot be read."""
-    frames: UInt8[np.ndarray, "T H W 3"] | None
-    """Those that the model looked at; None if the video cannot be read."""
-    error: str | None = None
-    """Why it cannot be read."""
 
 
 class Recognizer:
@@ -143,10 +117,10 @@ class Recognizer:
             ValueError: the video cannot be decoded within the limits, a label is empty or given
                 twice, a template has no hole.
         """
-        _check(threshold)
+        check(threshold)
         scores = self.scorer(labels, templates, beside_none=threshold is not None)
         embedding = self.embed_frames(self.read_frames(video))
-        return self._rank(scores(embedding[None])[0], labels, threshold)
+        return rank(scores(embedding[None])[0], labels, threshold, self.model.calibration)
 
     def recognize_all(
         self,
@@ -170,20 +144,21 @@ class Recognizer:
             ValueError: something is wrong with labels or templates. A video that cannot be read is
                 an answer that says why.
         """
-        _check(threshold)
+        check(threshold)
         scores = self.scorer(
             labels, templates, beside_none=threshold is not None, on_progress=on_progress
         )
         found = reading_ahead.read_ahead(
             map(Path, videos), self._middles, self.model.encoder.short_side, self._decoders
         )
+        calibration = self.model.calibration
         at_once = CLIPS_AT_ONCE_ON_GPU if self.model.logit_scale.is_cuda else 1
         while some := list(itertools.islice(found, at_once)):
             clips = [self._clip(frames) for _, frames in some if isinstance(frames, np.ndarray)]
             rows = iter(scores(self._embed(torch.stack(clips))) if clips else ())
             for video, frames in some:
                 if isinstance(frames, np.ndarray):
-                    yield Answer(video, self._rank(next(rows), labels, threshold), frames)
+                    yield Answer(video, rank(next(rows), labels, threshold, calibration), frames)
                 else:
                     yield Answer(video, [], None, str(frames))
 
@@ -233,7 +208,7 @@ class Recognizer:
             settings: as in `timeline`.
             on_progress: told how many frames have been looked at.
         """
-        _check(threshold)
+        check(threshold)
         score = self.scorer(labels, templates, beside_none=True)
         return file.find(
             self.model,
@@ -319,22 +294,6 @@ class Recognizer:
             margin=calibration.margin,
         )[0]
 
-    def _rank(
-        self,
-        scores: Float[Tensor, " N"],
-        labels: Sequence[str],
-        threshold: Threshold | None,
-    ) -> list[Prediction]:
-        """Put the labels that reach the threshold in order, best first."""
-        calibration = self.model.calibration
-        ranking: list[int] = scores.argsort(descending=True, stable=True).tolist()
-        ranked = [Prediction(labels[index], float(scores[index])) for index in ranking]
-        if threshold is None:
-            return ranked
-        if threshold == "auto":
-            return [one for one in ranked if one.score >= calibration.threshold_of(one.label)]
-        return [one for one in ranked if one.score >= threshold]
-
     def _middles(self, info: VideoInfo) -> Int64[np.ndarray, " T"]:
         return sampling.segment_middles(info.num_frames, self.model.config.num_frames)
 
@@ -345,8 +304,3 @@ class Recognizer:
     @torch.inference_mode()
     def _embed(self, clips: Float[Tensor, "B T 3 S S"]) -> Float[Tensor, "B D"]:
         return self.model.embed_clips(clips.to(self.model.logit_scale.device))
-
-
-def _check(threshold: Threshold | None) -> None:
-    if isinstance(threshold, float) and not 0 <= threshold <= 1:
-        raise ValueError(f"threshold: {threshold} is no score; give 0 to 1, or auto")

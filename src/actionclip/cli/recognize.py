@@ -12,7 +12,7 @@ import typer
 from actionclip.cli import terminal
 
 if TYPE_CHECKING:
-    from actionclip.recognizer import Prediction
+    from actionclip.predictions import Prediction
 
 DEFAULT_MODEL = "lite"
 NUM_DECODERS = 2

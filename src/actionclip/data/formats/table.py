@@ -95,7 +95,8 @@ def write(annotations: Annotations, table: Path, videos: Path | None = None) -> 
         video = example.video.resolve()
         if not video.is_relative_to(root):
             raise ValueError(
-                f"{example.video}: not in {root}; write the table where the videos are"
+                f"{example.video}: not in {root}, which {table.name} is relative to; "
+                "write it where the videos are"
             )
         start, end = (
             "" if seconds is None else f"{seconds:g}"
