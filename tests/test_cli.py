@@ -131,6 +131,20 @@ def test_one_label_works_with_a_note(run, moving_square):
     assert "a single label always scores 1" in outcome.err
 
 
+def test_none_of_these_is_an_answer(run, moving_square):
+    outcome = run("recognize", moving_square, "swimming", "--threshold", "1", "--json")
+    assert json.loads(outcome.out)["results"][0]["predictions"] == []
+    outcome = run("recognize", moving_square, "swimming", "--threshold", "1")
+    assert "none of these" in outcome.out
+
+
+@pytest.mark.parametrize("threshold", ["2", "often", "nan"])
+def test_a_threshold_that_is_no_score_is_one_line(run, moving_square, threshold):
+    outcome = run("recognize", moving_square, "swimming", "--threshold", threshold)
+    assert outcome.status == 2
+    assert "is no score; give a number from 0 to 1, or auto" in outcome.err
+
+
 def test_a_label_of_300_words_is_cut_with_a_warning(run, moving_square):
     long_label = " ".join(f"jumping{i}" for i in range(300))
     outcome = run("recognize", moving_square, long_label, "swimming", "--json")

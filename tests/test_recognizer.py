@@ -1,3 +1,5 @@
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -61,3 +63,54 @@ def test_label_embeddings_do_not_depend_on_what_they_are_embedded_with(recognize
 def test_an_array_without_frames_is_refused(recognizer):
     with pytest.raises(ValueError, match="holds no frame"):
         recognizer.recognize(np.zeros((0, 4, 4, 3), np.uint8), LABELS)
+
+
+def test_many_videos_get_the_answers_of_each_in_their_order(recognizer, moving_square, tmp_path):
+    broken = tmp_path / "broken.mp4"
+    broken.write_bytes(b"no video")
+    one, none, other = recognizer.recognize_all([moving_square, broken, moving_square], LABELS)
+    assert one.predictions == recognizer.recognize(moving_square, LABELS)
+    assert other.predictions == one.predictions
+    assert (none.video, none.predictions, none.frames) == (broken, [], None)
+    assert str(broken) in none.error
+
+
+def test_with_a_threshold_a_single_label_need_not_be_the_answer(recognizer, square_frames):
+    [alone] = recognizer.recognize(square_frames, ["swimming"])
+    assert alone.score == pytest.approx(1)
+    everything = recognizer.recognize(square_frames, ["swimming"], threshold=0.0)
+    assert 0 < everything[0].score < 1
+    above = everything[0].score + 0.01
+    assert recognizer.recognize(square_frames, ["swimming"], threshold=above) == []
+
+
+def test_a_label_of_its_own_threshold_is_held_to_it(square_frames):
+    recognizer = Recognizer.load("lite")
+    calibration = recognizer.model.calibration
+    thresholds = {"swimming": 0.0, "cooking in a kitchen": 1.0}
+    recognizer.model.calibration = dataclasses.replace(calibration, thresholds=thresholds)
+    named = recognizer.recognize(square_frames, [*thresholds], threshold="auto")
+    assert [prediction.label for prediction in named] == ["swimming"]
+
+
+@pytest.mark.parametrize("threshold", [-0.1, 1.5])
+def test_a_threshold_that_is_no_score_is_refused(recognizer, square_frames, threshold):
+    with pytest.raises(ValueError, match="is no score"):
+        recognizer.recognize(square_frames, LABELS, threshold=threshold)
+
+
+def test_calibration_goes_with_the_checkpoint(recognizer, tmp_path):
+    model = Recognizer.load("lite").model
+    fitted = dataclasses.replace(
+        model.calibration, temperature=2.5, thresholds={"é": 0.25}, fitted_on="x"
+    )
+    model.calibration = fitted
+    model.save(tmp_path / "fitted")
+    assert Recognizer.load(tmp_path / "fitted").model.calibration == fitted
+
+
+def test_moments_come_from_the_file_and_a_threshold_of_one_leaves_none(recognizer, moving_square):
+    moments = recognizer.timeline(moving_square, LABELS, threshold=0.001)
+    assert all(0 <= m.start_seconds < m.end_seconds <= 2.5 for m in moments)
+    assert {moment.label for moment in moments} == set(LABELS)
+    assert recognizer.timeline(moving_square, LABELS, threshold=1.0) == []
