@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from actionclip.cli import terminal
+from actionclip.cli import options, terminal
 
 if TYPE_CHECKING:
     from actionclip.evaluation.report import Report
@@ -47,17 +47,14 @@ def evaluate(
         str | None,
         typer.Option(metavar="FILE", help="Labels that the model was trained on; or a set."),
     ] = None,
-    templates: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="Sentences with a hole {} for the label, one a line."),
-    ] = None,
+    templates: options.Templates = None,
     split: Annotated[
         str | None, typer.Option(help="train, val, test or all; by default as the protocol has it.")
     ] = None,
     windows: Annotated[int, typer.Option(min=1, help="Clips of each video.")] = 1,
     crops: Annotated[int, typer.Option(help="Of each clip: 1 or 3.")] = 1,
     seed: Annotated[int, typer.Option(help="Of the draws behind the intervals.")] = 0,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+    as_json: options.AsJson = False,
     report: Annotated[
         Path | None, typer.Option(metavar="FILE.html", help="Write a page to look at.")
     ] = None,
@@ -69,9 +66,7 @@ def evaluate(
     ] = None,
     batch_size: Annotated[int, typer.Option(min=1, help="Clips at once.")] = 16,
     workers: Annotated[int, typer.Option(min=0, help="Processes that decode videos.")] = 2,
-    device: Annotated[
-        str | None, typer.Option(help="cpu or cuda; by default a GPU if there is one.")
-    ] = None,
+    device: options.Device = None,
 ) -> None:
     """Say how good a model is on labelled videos, and how sure that is.
 

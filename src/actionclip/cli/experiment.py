@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from actionclip.cli import terminal
+from actionclip.cli import options, terminal
 
 CLIPS_PER_ACTION = 24
 """Of the stick figures that are made where no data is named: minutes on two cores."""
@@ -32,9 +32,7 @@ def experiment(
     ] = Path("runs/experiments"),
     epochs: Annotated[int, typer.Option(min=1, help="Of every trial.")] = 30,
     seeds: Annotated[int, typer.Option(min=1, help="How often each variant is trained.")] = 3,
-    device: Annotated[
-        str | None, typer.Option(help="cpu or cuda; by default a GPU if there is one.")
-    ] = None,
+    device: options.Device = None,
 ) -> None:
     """Compare the variants that the paper compares, and put its figures beside.
 

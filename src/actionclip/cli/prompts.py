@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from actionclip.cli import terminal
+from actionclip.cli import options, terminal
 
 if TYPE_CHECKING:
     from actionclip.evaluation.prompt_lab import Lab
@@ -32,11 +32,9 @@ def prompts(
     split: Annotated[
         str | None, typer.Option(help="train, val, test or all; by default test, or else val.")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+    as_json: options.AsJson = False,
     workers: Annotated[int, typer.Option(min=0, help="Processes that decode videos.")] = 2,
-    device: Annotated[
-        str | None, typer.Option(help="cpu or cuda; by default a GPU if there is one.")
-    ] = None,
+    device: options.Device = None,
 ) -> None:
     """Say for each template how good it is alone, and what the others lose without it.
 

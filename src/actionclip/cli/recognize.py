@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from actionclip.cli import terminal
+from actionclip.cli import options, terminal
 
 if TYPE_CHECKING:
     from actionclip.predictions import Prediction
@@ -25,20 +25,12 @@ def recognize(
         list[str] | None,
         typer.Argument(metavar="LABEL", help="Actions in your own words."),
     ] = None,
-    labels: Annotated[
-        str | None,
-        typer.Option(metavar="FILE", help="Labels, one a line; or a set: kinetics400, ucf101, ..."),
-    ] = None,
+    labels: options.Labels = None,
     model: Annotated[
         str | None,
         typer.Option(help="lite (the default), a name on a hub, a folder or an official .pt file."),
     ] = None,
-    templates: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE", help="Read sentences with a hole {} for the label, one a line."
-        ),
-    ] = None,
+    templates: options.Templates = None,
     threshold: Annotated[
         str | None,
         typer.Option(
@@ -50,14 +42,12 @@ def recognize(
         int | None,
         typer.Option(min=1, help="How many labels to show: 5, or all of them with --json."),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+    as_json: options.AsJson = False,
     report: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Write an HTML page with frames and scores."),
     ] = None,
-    device: Annotated[
-        str | None, typer.Option(help="cpu or cuda; by default a GPU if there is one.")
-    ] = None,
+    device: options.Device = None,
 ) -> None:
     """Say which of the labels each video shows.
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from actionclip.cli import terminal
+from actionclip.cli import options, terminal
 from actionclip.cli.recognize import DEFAULT_MODEL
 
 if TYPE_CHECKING:
@@ -21,20 +21,10 @@ def timeline(
         list[str] | None,
         typer.Argument(metavar="LABEL", help="Actions in your own words."),
     ] = None,
-    labels: Annotated[
-        str | None,
-        typer.Option(metavar="FILE", help="Labels, one a line; or a set: kinetics400, ucf101, ..."),
-    ] = None,
-    model: Annotated[
-        str, typer.Option(help="lite, a name on a hub, a folder or an official .pt file.")
-    ] = DEFAULT_MODEL,
-    templates: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE", help="Read sentences with a hole {} for the label, one a line."
-        ),
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+    labels: options.Labels = None,
+    model: options.Model = DEFAULT_MODEL,
+    templates: options.Templates = None,
+    as_json: options.AsJson = False,
     csv: Annotated[
         Path | None, typer.Option("--csv", metavar="FILE", help="Write a table.")
     ] = None,
@@ -52,24 +42,11 @@ def timeline(
         Path | None,
         typer.Option(metavar="FOLDER", help="Cut each moment out as a video, without sound."),
     ] = None,
-    rate: Annotated[float, typer.Option(help="Frames looked at for each second.")] = 4.0,
-    window: Annotated[
-        list[float] | None,
-        typer.Option(
-            metavar="SECONDS",
-            help="How much is looked at together: 2; given several times, all of them.",
-        ),
-    ] = None,
-    stride: Annotated[
-        float, typer.Option(metavar="SECONDS", help="From one window to the next.")
-    ] = 0.5,
-    threshold: Annotated[
-        str,
-        typer.Option(metavar="SCORE", help='Score that a moment reaches, 0 to 1, or "auto".'),
-    ] = "auto",
-    device: Annotated[
-        str | None, typer.Option(help="cpu or cuda; by default a GPU if there is one.")
-    ] = None,
+    rate: options.Rate = 4.0,
+    window: options.Windows = None,
+    stride: options.Stride = 0.5,
+    threshold: options.Threshold = "auto",
+    device: options.Device = None,
 ) -> None:
     """Say when in a video each of the labels fits; where none of them does, say nothing.
 

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from actionclip.cli import terminal
+from actionclip.cli import options, terminal
 
 
 def train(
@@ -29,9 +29,7 @@ def train(
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with the run in DIR, if there is one.")
     ] = False,
-    device: Annotated[
-        str | None, typer.Option(help="cpu or cuda; by default a GPU if there is one.")
-    ] = None,
+    device: options.Device = None,
 ) -> None:
     """Train a model on your clips; DIR/best and DIR/last are checkpoints for --model.
 

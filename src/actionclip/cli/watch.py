@@ -7,12 +7,11 @@ import signal
 import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from actionclip.cli import terminal
+from actionclip.cli import options, terminal
 from actionclip.cli.recognize import DEFAULT_MODEL
 
 if TYPE_CHECKING:
@@ -31,32 +30,13 @@ def watch(
         list[str] | None,
         typer.Argument(metavar="LABEL", help="Actions in your own words."),
     ] = None,
-    labels: Annotated[
-        str | None,
-        typer.Option(metavar="FILE", help="Labels, one a line; or a set: kinetics400, ucf101, ..."),
-    ] = None,
-    model: Annotated[
-        str, typer.Option(help="lite, a name on a hub, a folder or an official .pt file.")
-    ] = DEFAULT_MODEL,
-    templates: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE", help="Read sentences with a hole {} for the label, one a line."
-        ),
-    ] = None,
-    rate: Annotated[float, typer.Option(help="Frames looked at for each second.")] = 4.0,
-    window: Annotated[
-        list[float] | None,
-        typer.Option(help="Seconds that are looked at together; may be given several times: 2."),
-    ] = None,
-    stride: Annotated[float, typer.Option(help="Seconds from one window to the next.")] = 0.5,
-    threshold: Annotated[
-        str,
-        typer.Option(
-            metavar="SCORE",
-            help="Score that a moment reaches somewhere, 0 to 1; auto: what was fitted.",
-        ),
-    ] = "auto",
+    labels: options.Labels = None,
+    model: options.Model = DEFAULT_MODEL,
+    templates: options.Templates = None,
+    rate: options.Rate = 4.0,
+    window: options.Windows = None,
+    stride: options.Stride = 0.5,
+    threshold: options.Threshold = "auto",
     realtime: Annotated[
         bool,
         typer.Option(
@@ -74,9 +54,7 @@ def watch(
         int | None,
         typer.Option(min=0, help="How often in a row to connect again; without end if not given."),
     ] = None,
-    device: Annotated[
-        str | None, typer.Option(help="cpu or cuda; by default a GPU if there is one.")
-    ] = None,
+    device: options.Device = None,
 ) -> None:
     """Tell when each of the labels begins and ends to be seen, as it happens.
 
