@@ -206,10 +206,11 @@ def test_one_who_is_slow_to_look_is_not_a_slow_video(ordinary):
 
 @LINUX
 def test_a_stopped_process_is_noticed(ordinary):
+    before = set(children())
     with Decoder(replace(SMALL, seconds_per_frame=0.5)) as decoder:
         decoder.probe(ordinary)
-        before = children()
-        os.kill(before[-1], signal.SIGSTOP)
+        [its_own] = set(children()) - before
+        os.kill(its_own, signal.SIGSTOP)
         with pytest.raises(ValueError, match=r"0\.5 seconds"):
             decoder.probe(ordinary)
         assert decoder.probe(ordinary).num_frames == 70
