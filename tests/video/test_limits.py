@@ -1,3 +1,4 @@
+import gc
 import json
 import logging
 import os
@@ -34,6 +35,7 @@ def decoder() -> Iterator[Decoder]:
 
 def children() -> list[int]:
     """The processes of this one, those that ended and were not waited for among them."""
+    gc.collect()  # what other tests left ends now, and not in the middle of this one
     lists = Path("/proc/self/task").glob("*/children")
     return sorted(int(pid) for children in lists for pid in children.read_text().split())
 
