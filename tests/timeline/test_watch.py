@@ -230,6 +230,10 @@ def test_a_stop_ends_what_is_open_and_leaves_no_thread_and_no_process(model, fol
         writer.stdin.close()
     assert isinstance(found[-1], Ended)
     assert found[-1].moment.label == "green"
+    for _ in range(50):  # a timer that was called off takes a moment to end
+        if threads_and_processes() == before:
+            break
+        time.sleep(0.1)
     assert threads_and_processes() == before
 
 
