@@ -114,8 +114,7 @@ def _rows(
         top1 = []
         for seed in range(num_seeds if variant.recipe else 0):
             assert variant.recipe is not None
-            computing = variant.recipe.computing.model_copy(update={"seed": seed})
-            seeded = variant.recipe.model_copy(update={"computing": computing})
+            seeded = trial.changed(variant.recipe, seed=seed)
             place = folder / f"{number}-{variant.name.split(':')[0].replace(' ', '-')}"
             report = trial.run(seeded, place / f"seed-{seed}", device=device)
             top1.append(report.metrics["top1"].value)
