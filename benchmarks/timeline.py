@@ -90,7 +90,8 @@ def compare(video: Path, settings: Settings) -> None:
     anew = time.perf_counter() - start
 
     lengths = " and ".join(f"{seconds:g}" for seconds in settings.window_seconds)
-    print(f"{num_windows} windows of {lengths} s, every {settings.stride_seconds:g} s")
+    stride_seconds = settings.stride_steps / settings.frames_per_second
+    print(f"{num_windows} windows of {lengths} s, every {stride_seconds:g} s")
     print(f"each window anew     {anew:9.2f} s")
     print(f"timeline             {once:9.2f} s: {anew / once:.1f} times faster")
     print(f"another question     {again:9.2f} s: {anew / again:.0f} times faster")
@@ -134,7 +135,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--minutes", type=float, default=1.0)
     parser.add_argument("--window", type=float, action="append", help="seconds; several at once")
-    parser.add_argument("--stride", type=float, default=0.5)
+    parser.add_argument("--stride", type=float, help="seconds; by default one frame")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--hours", type=float, help="watch the memory over so many hours instead")
     arguments = parser.parse_args()

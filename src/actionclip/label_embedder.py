@@ -69,13 +69,13 @@ class LabelEmbedder:
         return embeddings.unflatten(0, (len(templates), len(labels)))  # (K, N, D)
 
     def _look_up(self, sentences: set[str]) -> list[str]:
-        """Take from the disk what is there; give what is to be embedded, short ones first."""
+        """Take from the disk what is there; give what is to be embedded, in the best order."""
         if len(sentences) >= PROMPTS_WORTH_KEEPING:
             found = self._kept.find(sorted(sentences))
             device = self._model.logit_scale.device
             self._known.update({prompt: one.to(device) for prompt, one in found.items()})
             sentences = sentences - found.keys()
-        return sorted(sentences, key=lambda sentence: (len(sentence), sentence))
+        return sorted(sentences, key=self._model.encoder.text_order)
 
     @functools.cached_property
     def _kept(self) -> PromptCache:

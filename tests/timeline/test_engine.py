@@ -65,13 +65,16 @@ def run(model, score, features: Tensor, chosen: Settings, groups: list[int]) -> 
     num_steps=st.integers(1, 70),
     groups=st.lists(st.integers(1, 40), min_size=1, max_size=6),
     lengths=st.lists(st.sampled_from([0.5, 1.0, 2.0, 3.0]), min_size=1, max_size=3),
+    stride=st.sampled_from([None, 0.5]),
     smoothing=st.sampled_from([0.0, 1.0, 2.5]),
 )
 @pytest.mark.parametrize("head", ["mean", "lstm"])
 def test_answers_do_not_depend_on_how_steps_are_handed_over(
-    make_model, score, head, num_steps, groups, lengths, smoothing
+    make_model, score, head, num_steps, groups, lengths, stride, smoothing
 ):
-    chosen = Settings(window_seconds=tuple(lengths), smoothing_seconds=smoothing)
+    chosen = Settings(
+        window_seconds=tuple(lengths), stride_seconds=stride, smoothing_seconds=smoothing
+    )
     model, features = make_model(head), noise(num_steps)
     at_once = run(model, score, features, chosen, [num_steps])
     in_groups = run(model, score, features, chosen, groups)
@@ -131,7 +134,7 @@ def test_a_gap_ends_what_is_open_and_no_window_reaches_over_it(model, score):
     both = Engine(model, LABELS, score, Settings())
     alone = both.push(20, colours(("red", 8))) + both.finish()
     slots = [event for event in alone if isinstance(event, Slot)]
-    assert [slot.start_seconds for slot in slots] == [5.0, 5.5, 6.0, 6.5]
+    assert [slot.start_seconds for slot in slots] == [5 + slot / 4 for slot in range(8)]
 
 
 def test_a_moment_goes_on_over_a_cut_but_windows_do_not(model, score):
@@ -142,9 +145,9 @@ def test_a_moment_goes_on_over_a_cut_but_windows_do_not(model, score):
         for slot in run(model, score, features, Settings(), [24])
         if isinstance(slot, Slot)
     ]
-    assert np.ptp(slots[:4]) == 0
-    assert np.ptp(slots[4:8]) == 0
-    assert slots[:4] == slots[8:]
+    assert np.ptp(slots[:8]) == 0
+    assert np.ptp(slots[8:16]) == 0
+    assert slots[:8] == slots[16:]
 
 
 def test_every_frame_is_projected_once_however_many_windows_see_it(model, score):
@@ -154,7 +157,8 @@ def test_every_frame_is_projected_once_however_many_windows_see_it(model, score)
 
 
 def test_memory_does_not_grow_with_the_video(model, score):
-    engine = Engine(model, LABELS, score, Settings(cuts=False, smoothing_seconds=1.0))
+    chosen = Settings(cuts=False, smoothing_seconds=1.0, stride_seconds=0.5)
+    engine = Engine(model, LABELS, score, chosen)
     for step in range(0, 400, 20):
         engine.push(step, noise(20))
     scene = engine._scene
@@ -165,7 +169,8 @@ def test_memory_does_not_grow_with_the_video(model, score):
 
 
 def test_slots_and_moments_come_as_soon_as_they_are_certain(model, score):
-    engine = Engine(model, LABELS, score, Settings(window_seconds=(1.0,)))
+    chosen = Settings(window_seconds=(1.0,), stride_seconds=0.5)
+    engine = Engine(model, LABELS, score, chosen)
     told = [[type(event) for event in engine.push(step, colours(("red", 1)))] for step in range(8)]
     # A slot of two steps is certain when the last window that covers it is complete.
     assert told[:3] == [[], [], []]
@@ -175,7 +180,8 @@ def test_slots_and_moments_come_as_soon_as_they_are_certain(model, score):
 
 def test_scores_are_the_mean_over_the_windows_that_cover_a_slot(model, score):
     features = noise(12)
-    events = run(model, score, features, Settings(window_seconds=(1.0,), cuts=False), [12])
+    chosen = Settings(window_seconds=(1.0,), stride_seconds=0.5, cuts=False)
+    events = run(model, score, features, chosen, [12])
     frames = model.project(features[None])[0]
 
     def window(first_step: int, end_step: int) -> np.ndarray:

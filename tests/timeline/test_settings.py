@@ -10,7 +10,7 @@ from actionclip.timeline.settings import Settings
         ({"frames_per_second": float("nan")}, "frames_per_second: nan"),
         ({"window_seconds": ()}, "at least one length"),
         ({"window_seconds": (2.0, -1.0)}, "window_seconds: -1.0"),
-        ({"window_seconds": (0.25,)}, "shorter than the stride"),
+        ({"window_seconds": (0.2,)}, "shorter than the stride"),
         ({"stride_seconds": 0.1}, "take longer strides or more frames"),
         ({"smoothing_seconds": -1.0}, "smoothing_seconds: -1.0"),
         ({"min_seconds": float("inf")}, "min_seconds: inf"),
@@ -34,3 +34,9 @@ def test_a_label_with_a_score_of_its_own_lasts_as_long_in_proportion():
     settings = Settings(start_score=0.5, end_score=0.3, start_scores={"jumping": 0.2})
     assert settings.end_score_of("running") == pytest.approx(0.3)
     assert settings.end_score_of("jumping") == pytest.approx(0.12)
+
+
+@pytest.mark.parametrize("rate", [0.5, 4.0, 30.0])
+def test_a_window_begins_at_every_frame_unless_a_stride_is_given(rate):
+    assert Settings(rate).stride_steps == 1
+    assert Settings(rate).window_slots == (round(2 * rate),)

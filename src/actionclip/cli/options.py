@@ -28,7 +28,10 @@ Windows = Annotated[
         help="How much is looked at together: 2; given several times, all of them.",
     ),
 ]
-Stride = Annotated[float, typer.Option(metavar="SECONDS", help="From one window to the next.")]
+Stride = Annotated[
+    float | None,
+    typer.Option(metavar="SECONDS", help="From one window to the next; by default one frame."),
+]
 Threshold = Annotated[
     str, typer.Option(metavar="SCORE", help='Score that a moment reaches, 0 to 1, or "auto".')
 ]

@@ -44,7 +44,7 @@ def timeline(
     ] = None,
     rate: options.Rate = 4.0,
     window: options.Windows = None,
-    stride: options.Stride = 0.5,
+    stride: options.Stride = None,
     threshold: options.Threshold = "auto",
     device: options.Device = None,
 ) -> None:

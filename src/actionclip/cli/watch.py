@@ -35,7 +35,7 @@ def watch(
     templates: options.Templates = None,
     rate: options.Rate = 4.0,
     window: options.Windows = None,
-    stride: options.Stride = 0.5,
+    stride: options.Stride = None,
     threshold: options.Threshold = "auto",
     realtime: Annotated[
         bool,

@@ -213,17 +213,17 @@ class ActionCLIP(nn.Module):
     def embed_texts(self, texts: Sequence[str]) -> Float[Tensor, "N D"]:
         """Make one embedding, of length one, of each text.
 
-        Texts of about the same length share a batch, so that little is computed for padding.
+        Texts that are cheap together share a batch, so that little is computed in vain.
         """
-        by_length = sorted(range(len(texts)), key=lambda place: len(texts[place]))
+        places = sorted(range(len(texts)), key=lambda place: self.encoder.text_order(texts[place]))
         embeddings = [
             self.embed_tokens(
-                self.tokenize([texts[i] for i in by_length[start : start + _TEXTS_AT_ONCE]])
+                self.tokenize([texts[i] for i in places[start : start + _TEXTS_AT_ONCE]])
             )
             for start in range(0, len(texts), _TEXTS_AT_ONCE)
         ]
         in_order = torch.empty(len(texts), dtype=torch.long)
-        in_order[by_length] = torch.arange(len(texts))
+        in_order[places] = torch.arange(len(texts))
         return torch.cat(embeddings)[in_order.to(self.logit_scale.device)]
 
     def _tower_precision(self) -> torch.autocast:

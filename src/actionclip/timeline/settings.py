@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-_END_RATIO = 0.75
+_END_RATIO = 0.6
 
 
 @dataclass(frozen=True)
@@ -23,15 +23,16 @@ class Settings:
     """How many frames of each second are looked at."""
     window_seconds: tuple[float, ...] = (2.0,)
     """Lengths of the windows; with several, a score is the mean over all of them."""
-    stride_seconds: float = 0.5
-    """From one window to the next, and the resolution of scores and moments."""
+    stride_seconds: float | None = None
+    """From one window to the next, and the resolution of scores and moments; by default one frame
+    of those that are looked at."""
     smoothing_seconds: float = 0.0
     """Length of a moving average over the scores; 0 for none."""
     start_score: float = 0.5
     """A moment reaches this score somewhere."""
     end_score: float | None = None
-    """A moment lasts, in both directions, as long as its score is no lower; by default three
-    quarters of the score that it has to reach."""
+    """A moment lasts, in both directions, as long as its score is no lower; by default six
+    tenths of the score that it has to reach."""
     start_scores: Mapping[str, float] = field(default_factory=dict)
     """Labels whose moments have to reach a score of their own; the end score goes with it."""
     min_seconds: float = 0.5
@@ -50,7 +51,7 @@ class Settings:
             "window_seconds": min(self.window_seconds),
         }
         for name, value in positive.items():
-            if not 0 < value < math.inf:
+            if value is not None and not 0 < value < math.inf:
                 raise ValueError(f"{name}: {value} is not possible; give more than 0")
         for name in ("smoothing_seconds", "min_seconds", "max_gap_seconds"):
             value = getattr(self, name)
@@ -66,15 +67,17 @@ class Settings:
                 f"end_score: {self.end_score} is not possible; give 0 to {self.start_score}, the "
                 "score that a moment reaches"
             )
-        if self.stride_seconds * self.frames_per_second < 0.5:
+        if self.stride_seconds and self.stride_seconds * self.frames_per_second < 0.5:
             raise ValueError(
                 f"stride_seconds: {self.stride_seconds} is less than the time between two of "
                 f"{self.frames_per_second} frames a second; take longer strides or more frames"
             )
-        if min(self.window_seconds) < self.stride_seconds:
+        stride_seconds = self.stride_seconds or 1 / self.frames_per_second
+        if min(self.window_seconds) < stride_seconds:
             raise ValueError(
                 f"window_seconds: {min(self.window_seconds)} is shorter than the stride of "
-                f"{self.stride_seconds}, so that something would not be seen; take shorter strides"
+                f"{stride_seconds}, so that something would not be seen; take shorter strides, or "
+                "more frames a second"
             )
 
     def reaching(self, threshold: float | Literal["auto"], fitted: Mapping[str, float]) -> Settings:
@@ -92,7 +95,7 @@ class Settings:
     @property
     def stride_steps(self) -> int:
         """Steps of a slot."""
-        return round(self.stride_seconds * self.frames_per_second) or 1
+        return round((self.stride_seconds or 0) * self.frames_per_second) or 1
 
     @property
     def window_slots(self) -> tuple[int, ...]:

@@ -22,6 +22,7 @@ from torch import Tensor, nn
 
 from actionclip.model import visual_prompts
 from actionclip.model.config import ModelConfig
+from actionclip.model.encoders import shared_prefixes
 from actionclip.model.encoders.encoder import Encoder
 
 logger = logging.getLogger(__name__)
@@ -131,8 +132,36 @@ class ClipEncoder(Encoder):
         return torch.tensor([encoding.ids for encoding in encodings])
 
     def text_features(self, token_ids: Int[Tensor, "N L"]) -> Float[Tensor, "N D"]:
-        """Encode texts that `tokenize` made."""
-        return self.text_projection(self.text_tower(input_ids=token_ids).pooler_output)
+        """Encode texts that `tokenize` made; for answers, common beginnings are computed once."""
+        if torch.is_grad_enabled() or not self.reads_from_left_to_right:
+            return self.text_projection(self.text_tower(input_ids=token_ids).pooler_output)
+        texts = [
+            token_ids[: end + 1]
+            for token_ids, end in zip(token_ids.tolist(), self._ends(token_ids), strict=True)
+        ]
+        rows = shared_prefixes.lay_out(texts, self.text_tower.config.max_position_embeddings)
+        tokens = self.text_tower(
+            input_ids=rows.token_ids.to(token_ids.device),
+            position_ids=rows.positions.to(token_ids.device),
+            attention_mask=rows.sees[:, None].to(token_ids.device),
+        ).last_hidden_state  # (rows, places, width of the text tower)
+        return self.text_projection(tokens[rows.end_rows, rows.end_places])
+
+    @property
+    def reads_from_left_to_right(self) -> bool:
+        """Whether what the text tower makes of a token depends only on those before it."""
+        return self.text_tower.config.model_type != "siglip_text_model"
+
+    def text_order(self, text: str) -> tuple[int, str]:
+        """Put texts together that begin alike, or else those of the same length."""
+        return (0 if self.reads_from_left_to_right else len(text), text)
+
+    def _ends(self, token_ids: Int[Tensor, "N L"]) -> list[int]:
+        """Find the token of each text that is read off, as `transformers` does."""
+        end_token = self.text_tower.config.eos_token_id
+        if end_token == 2 and self.text_tower.config.model_type == "clip_text_model":
+            return token_ids.argmax(dim=-1).tolist()  # an old mistake in files of the hub
+        return (token_ids == end_token).int().argmax(dim=-1).tolist()
 
     def _times_of(self, num_frames: int) -> Float[Tensor, "T E"]:
         assert self.time_positions is not None

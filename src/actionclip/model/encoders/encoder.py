@@ -70,6 +70,10 @@ class Encoder(nn.Module, abc.ABC):
     def tokenize(self, texts: Sequence[str]) -> Int[Tensor, "N L"]:
         """Turn texts into ids, padded to the longest; too long ones are cut, with a warning."""
 
+    def text_order(self, text: str) -> tuple[int, str]:
+        """Give a key by which texts that are cheap together stand together: by their length."""
+        return (len(text), text)
+
     @abc.abstractmethod
     def text_features(self, token_ids: Int[Tensor, "N L"]) -> Float[Tensor, "N D"]:
         """Encode texts that `tokenize` made."""

@@ -28,8 +28,9 @@ from tokenizers import Tokenizer
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from actionclip.model.encoders import folded, minilm
+from actionclip.model.encoders import minilm
 from actionclip.model.encoders.encoder import Encoder
+from actionclip.model.encoders.folded import FoldedTower
 from actionclip.model.encoders.minilm import MiniLM
 
 logger = logging.getLogger(__name__)
@@ -74,8 +75,8 @@ class LiteEncoder(Encoder):
         vision_tower: nn.Module = EfficientNet.from_name("efficientnet-lite2")
         # Twice as fast on a CPU; `nn.Module.to` is typed without its memory format.
         self.vision_tower = vision_tower.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
-        self._folded: tuple[object, list[nn.Module]] = (None, [])
-        """Which weights it was made of, and the tower for answers; no part of the model's own."""
+        self._folded: tuple[object, FoldedTower | None] = (None, None)
+        """Which weights it was made of, and the tower for answers."""
         self.text_tower = MiniLM()
         self.register_buffer("class_features", torch.zeros(_NUM_CLASSES, self.width))
         self.register_buffer("text_center", torch.zeros(self.width))
@@ -114,16 +115,15 @@ class LiteEncoder(Encoder):
         return torch.cat(pooled).unflatten(0, clips.shape[:2])  # (B, T, E)
 
     def _tower(self) -> Any:  # noqa: ANN401  # the package's class, untyped
-        """Give the vision tower; for answers the one without batch norms, made once."""
+        """Give the vision tower; for answers the folded one, made once."""
         tower = self.vision_tower
         if tower.training or torch.is_grad_enabled():
             return tower
         weights = tower.state_dict(keep_vars=True).values()
         made_of = [(w.data_ptr(), None if w.is_inference() else w._version) for w in weights]
         if self._folded[0] != made_of:
-            folded_tower = folded.fold(tower).to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
-            self._folded = (made_of, [folded_tower])
-        return self._folded[1][0]
+            self._folded = (made_of, FoldedTower(tower))
+        return self._folded[1]
 
     def project(self, vision_features: Float[Tensor, "B T E"]) -> Float[Tensor, "B T D"]:
         """Mix what the likeliest classes mean, to length one, and add what was learnt since."""
