@@ -22,9 +22,9 @@ from actionclip import feature_cache
 from actionclip.data.annotations import Annotations, Example
 from actionclip.data.clips import Sampling
 from actionclip.data.dataset import TestViews
-from actionclip.data.loading import Loader
+from actionclip.data.loading import Batch, Loader
 from actionclip.feature_cache import FeatureCache
-from actionclip.model import identity
+from actionclip.model import identity, threads
 from actionclip.model.actionclip import ActionCLIP
 
 Progress = Callable[[int, int], None]
@@ -155,11 +155,14 @@ class ViewFeatures:
             num_workers=self._num_workers,
             pin_memory=device.type == "cuda",
         )
-        for batch in loader:
+
+        def look(batch: Batch) -> tuple[list[int], Float[Tensor, "B V T E"]]:
             views = batch.clips.flatten(0, 1).to(device, non_blocking=True)  # (B·V, T, 3, S, S)
             with torch.inference_mode():
                 features = self._model.vision_features(views)  # (B·V, T, E)
-            yield batch.examples.tolist(), features.unflatten(0, (-1, len(self._views))).cpu()
+            return batch.examples.tolist(), features.unflatten(0, (-1, len(self._views))).cpu()
+
+        yield from threads.on_each(look, loader, device)
         self.left_out |= loader.damaged
 
     def _batches(self, places: Sequence[int]) -> list[list[int]]:

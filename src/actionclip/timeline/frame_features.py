@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import itertools
 import logging
-from collections import deque
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -23,9 +22,9 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
-from actionclip import feature_cache
+from actionclip import ahead, feature_cache
 from actionclip.feature_cache import FeatureCache
-from actionclip.model import identity
+from actionclip.model import identity, threads
 from actionclip.model.actionclip import ActionCLIP
 from actionclip.video import transforms
 
@@ -90,30 +89,27 @@ def encode(
     model: ActionCLIP, frames: Iterator[UInt8[np.ndarray, "H W 3"]]
 ) -> Generator[Float[Tensor, "T E"]]:
     """Give the features of frames in batches; the frames of the next ones are read meanwhile."""
-    encoder = model.encoder
+    encoder, device = model.encoder, model.logit_scale.device
 
     def clips() -> Iterator[Float[Tensor, "T 3 S S"]]:
         while batch := list(itertools.islice(frames, FRAMES_PER_BATCH)):
             yield transforms.test_clip(np.stack(batch), encoder.short_side, encoder.image_size)
 
+    def look(clip: Float[Tensor, "T 3 S S"]) -> Float[Tensor, "T E"]:
+        with torch.inference_mode():
+            return model.vision_features(clip[None].to(device))[0].cpu()
+
     with closing(_ahead(clips())) as read_ahead:
-        for clip in read_ahead:
-            with torch.inference_mode():
-                pixels = clip[None].to(model.logit_scale.device)  # (1, T, 3, S, S)
-                features = model.vision_features(pixels)[0].cpu()
-            yield features
+        yield from threads.on_each(look, read_ahead, device)
 
 
 def _ahead(clips: Iterator[Tensor]) -> Generator[Tensor]:
-    """Let a thread work on the next clips while this one is used."""
+    """Let a thread decode the next clips while this one is used."""
     thread = ThreadPoolExecutor(1)
-    try:
-        waiting = deque(thread.submit(next, clips, None) for _ in range(_BATCHES_AHEAD))
-        while (clip := waiting.popleft().result()) is not None:
-            waiting.append(thread.submit(next, clips, None))
+    read = ahead.work(lambda _: next(clips, None), itertools.count(), thread, _BATCHES_AHEAD)
+    with closing(read):
+        while (clip := next(read)) is not None:
             yield clip
-    finally:
-        thread.shutdown(cancel_futures=True)
 
 
 def _counted(

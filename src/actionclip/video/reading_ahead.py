@@ -7,14 +7,14 @@ memory does not grow with their number. Knows no models.
 from __future__ import annotations
 
 import queue
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import UInt8
 
+from actionclip import ahead
 from actionclip.video.decode import VideoInfo
 from actionclip.video.limits import Decoder
 
@@ -44,26 +44,15 @@ def read_ahead(
     for decoder in decoders:
         idle.put(decoder)
 
-    def read(video: Path) -> Frames | Exception:
+    def read(video: Path) -> tuple[Path, Frames | Exception]:
         decoder = idle.get()
         try:
             numbers = choose(decoder.probe(video))
-            return decoder.read_frames(video, numbers, short_side)
+            return video, decoder.read_frames(video, numbers, short_side)
         except (ValueError, OSError) as error:
-            return error
+            return video, error
         finally:
             idle.put(decoder)
 
-    executor = ThreadPoolExecutor(len(decoders))
-    waiting: deque[tuple[Path, Future[Frames | Exception]]] = deque()
-    try:
-        for video in videos:
-            waiting.append((video, executor.submit(read, video)))
-            if len(waiting) > len(decoders) * _FINISHED_PER_DECODER:
-                path, future = waiting.popleft()
-                yield path, future.result()
-        while waiting:
-            path, future = waiting.popleft()
-            yield path, future.result()
-    finally:
-        executor.shutdown(cancel_futures=True)
+    threads = ThreadPoolExecutor(len(decoders))
+    yield from ahead.work(read, videos, threads, len(decoders) * _FINISHED_PER_DECODER)

@@ -1,0 +1,52 @@
+"""Several clips go through a tower at a time on a CPU, each by one thread.
+
+The layers of one clip are small: threads that share each of them wait for each other more often
+than they work, and a wait keeps the processor from whoever decodes the next video. Knows no model.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Generator, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+import torch
+
+from actionclip import ahead
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+def on_each(
+    function: Callable[[Item], Result], items: Iterable[Item], device: torch.device
+) -> Generator[Result]:
+    """Apply a function to items, and give the results in order.
+
+    Args:
+        function: lets a model look at an item; on a CPU several threads call it at a time.
+        items: no more are taken than there are threads.
+        device: where the model is; a GPU gets one item after another.
+    """
+    num_threads = torch.get_num_threads()
+    if device.type != "cpu" or num_threads == 1:
+        yield from map(function, items)
+        return
+    yield from ahead.work(function, items, _single_threads(num_threads), num_threads)
+
+
+def _single_threads(number: int) -> ThreadPoolExecutor:
+    """Start threads in which torch uses no further ones; in all others it does what it did."""
+    threads = ThreadPoolExecutor(number, initializer=_use_one_thread)
+    all_started = threading.Barrier(number + 1)
+    for _ in range(number):
+        threads.submit(all_started.wait)
+    all_started.wait()
+    torch.set_num_threads(number)  # what threads that are started later begin with
+    return threads
+
+
+def _use_one_thread() -> None:
+    torch.set_num_threads(1)
+    torch.get_num_threads()  # a thread's first question sets it to what threads begin with

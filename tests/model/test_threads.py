@@ -1,0 +1,46 @@
+import threading
+
+import pytest
+import torch
+
+from actionclip.model import threads
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture
+def three_threads():
+    before = torch.get_num_threads()
+    torch.set_num_threads(3)
+    yield
+    torch.set_num_threads(before)
+
+
+def asked_in_a_new_thread() -> int:
+    told = []
+    thread = threading.Thread(target=lambda: told.append(torch.get_num_threads()))
+    thread.start()
+    thread.join()
+    return told[0]
+
+
+@pytest.mark.usefixtures("three_threads")
+def test_each_item_is_looked_at_by_one_thread_and_all_others_keep_theirs():
+    seen = []
+    for number in threads.on_each(lambda _: torch.get_num_threads(), range(6), CPU):
+        seen.append((number, torch.get_num_threads(), asked_in_a_new_thread()))
+    assert seen == [(1, 3, 3)] * 6
+    assert torch.get_num_threads() == 3
+
+
+@pytest.mark.usefixtures("three_threads")
+def test_several_items_are_looked_at_at_a_time():
+    all_here = threading.Barrier(3, timeout=60)
+    list(threads.on_each(lambda _: all_here.wait(), range(3), CPU))
+
+
+@pytest.mark.usefixtures("three_threads")
+def test_a_gpu_gets_one_item_after_another():
+    here = threading.current_thread()
+    on = threads.on_each(lambda _: threading.current_thread(), range(3), torch.device("cuda"))
+    assert list(on) == [here] * 3

@@ -1,0 +1,42 @@
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from actionclip import ahead
+
+
+def names() -> list[str]:
+    return [thread.name for thread in threading.enumerate()]
+
+
+@pytest.mark.parametrize("num_threads", [1, 3])
+@pytest.mark.parametrize("num_ahead", [0, 2, 100])
+def test_results_come_in_the_order_of_their_items(num_threads, num_ahead):
+    threads = ThreadPoolExecutor(num_threads)
+    assert list(ahead.work(lambda n: n * n, range(20), threads, num_ahead)) == [
+        n * n for n in range(20)
+    ]
+
+
+def test_no_more_items_are_taken_than_allowed():
+    taken = []
+
+    def items():
+        for number in range(20):
+            taken.append(number)
+            yield number
+
+    results = ahead.work(str, items(), ThreadPoolExecutor(2), 3)
+    assert next(results) == "0"
+    assert taken == [0, 1, 2, 3]
+    results.close()
+
+
+def test_an_error_comes_where_its_result_would_and_ends_the_threads():
+    threads = ThreadPoolExecutor(2, thread_name_prefix="worker")
+    results = ahead.work(lambda n: 1 // n, [1, 0, 1], threads, 2)
+    assert next(results) == 1
+    with pytest.raises(ZeroDivisionError):
+        next(results)
+    assert not [name for name in names() if name.startswith("worker")]
