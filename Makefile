@@ -40,7 +40,7 @@ test: $(INSTALLED)  ## Check style, types and import direction, and run the test
 	$(BIN)/python -m pytest --numprocesses auto
 
 paper: $(INSTALLED)  ## Run the paper's experiments again, small; tables go to docs/experiments
-	@echo "==> five experiments on stick figures, three seeds each (an hour of one core)"
+	@echo "==> five experiments on stick figures, three seeds each (half an hour on two cores)"
 	$(BIN)/actionclip experiment all --output runs/paper
 	mkdir -p docs/experiments
 	for name in $(PAPER); do cp runs/paper/$$name.* docs/experiments/; done

@@ -25,7 +25,7 @@ from recognition_table import MODELS, Sizes
 PAGE = Path(__file__).parents[1] / "docs" / "benchmarks.md"
 SCRIPTS = {
     "startup": "startup.py --rounds 5",
-    "timeline": "timeline.py",
+    "timeline": "timeline.py --minutes 10",
     "cache": "feature_cache.py",
     "reading": "data_loading.py --rounds 3",
     "towers": "tower_precision.py",

@@ -21,6 +21,8 @@ PROGRAM = Path(sys.executable).with_name("actionclip")
 CASES = {
     "python alone": [sys.executable, "-c", "pass"],
     "import torch": [sys.executable, "-c", "import torch"],
+    "import the recognizer": [sys.executable, "-c", "import actionclip.recognizer"],
+    "load lite": [sys.executable, "-c", "from actionclip import Recognizer; Recognizer.load()"],
     "actionclip --help": [str(PROGRAM), "--help"],
     "first answer": [str(PROGRAM), "recognize", "bikes.mp4", "driving a taxi", "swimming"],
 }

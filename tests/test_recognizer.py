@@ -5,6 +5,8 @@ import pytest
 
 from actionclip import Prediction, Recognizer
 from actionclip.text import prompts
+from actionclip.timeline.arrivals import Watching
+from actionclip.timeline.moments import Ended
 
 LABELS = ["a square that moves", "cooking in a kitchen", "swimming"]
 
@@ -114,3 +116,17 @@ def test_moments_come_from_the_file_and_a_threshold_of_one_leaves_none(recognize
     assert all(0 <= m.start_seconds < m.end_seconds <= 2.5 for m in moments)
     assert {moment.label for moment in moments} == set(LABELS)
     assert recognizer.timeline(moving_square, LABELS, threshold=1.0) == []
+
+
+def test_a_file_that_is_watched_gives_the_moments_of_its_timeline(recognizer, moving_square):
+    at_leisure = Watching(in_real_time=False)
+    events = recognizer.watch(str(moving_square), LABELS, threshold=0.02, watching=at_leisure)
+    ended = [event.moment for event in events if isinstance(event, Ended)]
+    assert ended
+    moments = recognizer.timeline(moving_square, LABELS, threshold=0.02)
+    assert sorted(ended, key=lambda m: (m.start_seconds, LABELS.index(m.label))) == moments
+
+
+def test_what_cannot_be_watched_is_said_before_anything_is(recognizer):
+    with pytest.raises(ValueError, match="ftp"):
+        recognizer.watch("ftp://somewhere/video.mp4", LABELS)

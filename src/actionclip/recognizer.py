@@ -10,7 +10,7 @@ Shapes:
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -23,11 +23,12 @@ from actionclip.model import scoring, threads
 from actionclip.model.actionclip import ActionCLIP
 from actionclip.predictions import Answer, Prediction, Threshold, check, rank
 from actionclip.text import prompts
-from actionclip.timeline import file
+from actionclip.timeline import file, watch
+from actionclip.timeline.arrivals import Note, Watching
 from actionclip.timeline.file import Timeline
-from actionclip.timeline.moments import Moment
+from actionclip.timeline.moments import Event, Moment
 from actionclip.timeline.settings import Settings
-from actionclip.video import reading_ahead, sampling, transforms
+from actionclip.video import addresses, reading_ahead, sampling, transforms
 from actionclip.video.decode import VideoInfo
 from actionclip.video.limits import Decoder
 
@@ -37,6 +38,7 @@ CLIPS_AT_ONCE_ON_GPU = 16
 Video = str | Path | UInt8[np.ndarray, "_ _ _ 3"]
 """A file, or its frames: (T, H, W, 3), RGB."""
 _USUAL = Settings()
+_AS_IT_COMES = Watching()
 
 
 class Recognizer:
@@ -224,6 +226,48 @@ class Recognizer:
             settings.reaching(threshold, self.model.calibration.thresholds),
             self._decoders[0].stream_frames,
             on_progress,
+        )
+
+    def watch(
+        self,
+        source: str,
+        labels: Sequence[str],
+        templates: Sequence[str] | None = None,
+        *,
+        threshold: Threshold = "auto",
+        settings: Settings = _USUAL,
+        watching: Watching = _AS_IT_COMES,
+        on_note: Note = lambda note: None,
+        is_stopped: Callable[[], bool] = lambda: False,
+    ) -> Generator[Event]:
+        """Tell when each label begins and ends to be seen, as it happens.
+
+        Args:
+            source: a file, a camera (/dev/video0), an rtsp://, http(s):// or udp:// address, or a
+                pipe (-).
+            labels: as in `recognize`.
+            templates: as in `recognize`.
+            threshold: as in `timeline`.
+            settings: as in `timeline`; the same frames give the same moments.
+            watching: how the source is read: in real time, how long a frame or a connection may
+                be late, how often to connect again.
+            on_note: told of connections made and lost, from another thread, and of frames dropped.
+            is_stopped: asked several times a second; when it says so, what is open is ended.
+
+        Yields:
+            `Began` and `Ended` for each moment, and a `Slot` with the scores of all labels for each
+            stride, as soon as they are certain.
+
+        Raises:
+            ValueError: as in `timeline`, or the source is nothing that can be watched.
+            ConnectionError: there is no connection, and no retry left.
+        """
+        check(threshold)
+        address = addresses.parse(source)
+        score = self.scorer(labels, templates, beside_none=True)
+        chosen = settings.reaching(threshold, self.model.calibration.thresholds)
+        return watch.watch(
+            self.model, address, labels, score, chosen, watching, on_note, is_stopped
         )
 
     def read_frames(self, video: Video) -> UInt8[np.ndarray, "T H W 3"]:

@@ -65,7 +65,7 @@ def watch(
     from actionclip.text import labels as label_lists
     from actionclip.video import addresses
 
-    address = addresses.parse(source)
+    addresses.parse(source)  # says what is wrong with it before anything is loaded
     least = terminal.score(threshold)
     names = label_sets.find(labels) if labels else label_lists.check(label or [])
     sentences = prompts.read(templates) if templates else None
@@ -78,18 +78,16 @@ def watch(
     with _stopping_on_signals() as stopped:
         from actionclip.recognizer import Recognizer
         from actionclip.timeline.moments import Slot
-        from actionclip.timeline.watch import watch as watch_address
 
-        recognizer = Recognizer.load(model, device=device)
-        events = watch_address(
-            recognizer.model,
-            address,
+        events = Recognizer.load(model, device=device).watch(
+            source,
             names,
-            recognizer.scorer(names, sentences, beside_none=True),
-            settings.reaching(least, recognizer.model.calibration.thresholds),
-            watching,
-            terminal.note,
-            stopped.is_set,
+            sentences,
+            threshold=least,
+            settings=settings,
+            watching=watching,
+            on_note=terminal.note,
+            is_stopped=stopped.is_set,
         )
         with closing(events):
             for event in events:
