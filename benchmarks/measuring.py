@@ -103,7 +103,9 @@ class _Peak:
 
 def circumstances() -> str:
     """Say on what, when and with which version something is measured."""
-    version = _printed_by("git", "describe", "--always", "--dirty") or "unknown"
+    version = _printed_by("git", "describe", "--always") or "unknown"
+    if _printed_by("git", "status", "--short", "src", "benchmarks"):
+        version += " with changes"
     return (
         f"{datetime.datetime.now(tz=datetime.UTC):%Y-%m-%d}, commit {version}, {_processor()}, "
         f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f} before"
