@@ -29,6 +29,7 @@ SCRIPTS = {
     "cache": "feature_cache.py",
     "reading": "data_loading.py --rounds 3",
     "towers": "tower_precision.py",
+    "answers": "exactness.py",
 }
 """Cases that have a script of their own, which prints its table."""
 RECOGNITION: dict[str, Callable[[Sizes, Path], str]] = {
