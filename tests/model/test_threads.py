@@ -44,3 +44,9 @@ def test_a_gpu_gets_one_item_after_another():
     here = threading.current_thread()
     on = threads.on_each(lambda _: threading.current_thread(), range(3), torch.device("cuda"))
     assert list(on) == [here] * 3
+
+
+@pytest.mark.usefixtures("three_threads")
+def test_a_single_item_gets_all_threads():
+    assert list(threads.on_each(lambda _: torch.get_num_threads(), [0], CPU)) == [3]
+    assert list(threads.on_each(str, [], CPU)) == []

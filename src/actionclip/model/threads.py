@@ -6,6 +6,7 @@ than they work, and a wait keeps the processor from whoever decodes the next vid
 
 from __future__ import annotations
 
+import itertools
 import threading
 from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -26,14 +27,20 @@ def on_each(
 
     Args:
         function: lets a model look at an item; on a CPU several threads call it at a time.
-        items: no more are taken than there are threads.
+        items: some are taken ahead, one more than there are threads. A single one gets them all.
         device: where the model is; a GPU gets one item after another.
     """
     num_threads = torch.get_num_threads()
     if device.type != "cpu" or num_threads == 1:
         yield from map(function, items)
         return
-    yield from ahead.work(function, items, _single_threads(num_threads), num_threads)
+    rest = iter(items)
+    first = list(itertools.islice(rest, 2))
+    if len(first) < 2:
+        yield from map(function, first)
+        return
+    every = itertools.chain(first, rest)
+    yield from ahead.work(function, every, _single_threads(num_threads), num_threads)
 
 
 def _single_threads(number: int) -> ThreadPoolExecutor:
