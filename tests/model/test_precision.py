@@ -19,6 +19,13 @@ def test_auto_says_why():
     assert "this CPU" in choice.reason
 
 
+def test_auto_stays_in_fp32_for_what_a_cpu_computes_by_a_runtime_without_bf16():
+    choice = precision.choose("auto", CPU, only_fp32_is_fast_on_cpu=True)
+    assert choice == (torch.float32, "this CPU computes this model by a runtime without bf16")
+    asked = precision.choose("bf16", CPU, only_fp32_is_fast_on_cpu=True)
+    assert asked.dtype is torch.bfloat16
+
+
 def test_an_unknown_precision_is_refused(tiny_model: ActionCLIP):
     with pytest.raises(ValueError, match="unknown 'fp16'; known: 'fp32', 'bf16', 'auto'"):
         precision.choose("fp16", CPU)  # type: ignore[arg-type]

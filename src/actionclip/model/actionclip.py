@@ -152,7 +152,11 @@ class ActionCLIP(nn.Module):
         Args:
             precision: as in `load`.
         """
-        self.precision, reason = precisions.choose(precision, self.logit_scale.device)
+        self.precision, reason = precisions.choose(
+            precision,
+            self.logit_scale.device,
+            only_fp32_is_fast_on_cpu=self.encoder.only_fp32_is_fast_on_cpu,
+        )
         logger.info("towers in %s: %s", self.precision, reason)
         self.encoder.vision_tower.to(self.precision)
         self.encoder.text_tower.to(self.precision)

@@ -18,8 +18,15 @@ class Choice(NamedTuple):
     reason: str
 
 
-def choose(precision: str, device: torch.device) -> Choice:
+def choose(
+    precision: str, device: torch.device, *, only_fp32_is_fast_on_cpu: bool = False
+) -> Choice:
     """Resolve what was asked for on a device.
+
+    Args:
+        precision: "fp32", "bf16" or "auto".
+        device: where the towers are.
+        only_fp32_is_fast_on_cpu: as `Encoder` says of itself.
 
     Raises:
         ValueError: the precision is not one of the three.
@@ -29,6 +36,8 @@ def choose(precision: str, device: torch.device) -> Choice:
             return Choice(torch.float32, "fp32 was asked for")
         case "bf16":
             return Choice(torch.bfloat16, "bf16 was asked for")
+        case "auto" if only_fp32_is_fast_on_cpu and device.type == "cpu":
+            return Choice(torch.float32, "this CPU computes this model by a runtime without bf16")
         case "auto":
             return _fastest(device)
     raise ValueError(f"precision: unknown {precision!r}; known: 'fp32', 'bf16', 'auto'")

@@ -22,7 +22,7 @@ from torch import Tensor, nn
 
 from actionclip.model import visual_prompts
 from actionclip.model.config import ModelConfig
-from actionclip.model.encoders import shared_prefixes
+from actionclip.model.encoders import shared_prefixes, short_cuts
 from actionclip.model.encoders.encoder import Encoder
 
 logger = logging.getLogger(__name__)
@@ -55,6 +55,7 @@ class ClipEncoder(Encoder):
         super().__init__()
         self.vision_tower: Any = model.vision_model
         self.text_tower: Any = model.text_model
+        short_cuts.bend_in_place(model)
         # SigLIP's towers end at the shared width.
         self.visual_projection = getattr(model, "visual_projection", nn.Identity())
         self.text_projection = getattr(model, "text_projection", nn.Identity())
@@ -99,12 +100,16 @@ class ClipEncoder(Encoder):
             tokens = visual_prompts.join(tokens, self._times_of(num_frames), self.num_class_tokens)
         if hasattr(self.vision_tower, "pre_layrnorm"):
             tokens = self.vision_tower.pre_layrnorm(tokens)
-        for block in self.vision_tower.encoder.layers:
+        blocks = self.vision_tower.encoder.layers
+        for number, block in enumerate(blocks, start=1):
             if self.shift:
                 tokens = visual_prompts.shift_tokens(
                     tokens, num_clips, num_frames, self.num_class_tokens
                 )
-            tokens = block(tokens, attention_mask=None)
+            if number == len(blocks) and self.num_class_tokens:
+                tokens = short_cuts.last_block(block, tokens)
+            else:
+                tokens = block(tokens, attention_mask=None)
         features = self._pool(tokens)  # (B·T, E), or (B, E) with joint
         if self.time_positions is not None:
             return features[:, None].expand(-1, num_frames, -1)

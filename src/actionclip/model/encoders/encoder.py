@@ -34,6 +34,9 @@ class Encoder(nn.Module, abc.ABC):
     initial_logit_scale: float = math.log(100)
     """The logarithm that `ActionCLIP.logit_scale` starts at; fits similarities of this encoder."""
 
+    only_fp32_is_fast_on_cpu: bool = False
+    """Whether a CPU's answers come from a runtime that does not know bf16."""
+
     vision_tower: Any
     """A module; `ActionCLIP.in_precision` casts it."""
     text_tower: Any

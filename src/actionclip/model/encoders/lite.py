@@ -16,7 +16,7 @@ from __future__ import annotations
 import importlib.util
 import logging
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -30,7 +30,6 @@ from torch.nn import functional as F
 
 from actionclip.model.encoders import minilm
 from actionclip.model.encoders.encoder import Encoder
-from actionclip.model.encoders.folded import FoldedTower
 from actionclip.model.encoders.minilm import MiniLM
 
 logger = logging.getLogger(__name__)
@@ -51,6 +50,7 @@ class LiteEncoder(Encoder):
     image_size = 260
     short_side = image_size  # what people hold is often at the edge, so none of it is cut off
     initial_logit_scale = math.log(20)
+    only_fp32_is_fast_on_cpu = True  # by ONNX Runtime
 
     class_features: Float[Tensor, "C D"]
     """What people do with the things of each class, in MiniLM's space; the mean class is zero."""
@@ -66,17 +66,18 @@ class LiteEncoder(Encoder):
             ModuleNotFoundError: the extra `lite` is not installed.
         """
         super().__init__()
-        _package_folder("efficientnet_lite_pytorch")
+        for package in ("efficientnet_lite_pytorch", "onnx", "onnxruntime"):
+            _package_folder(package)
         from efficientnet_lite_pytorch import EfficientNet
 
         tokenizer.enable_truncation(minilm.MAX_TOKENS)
         tokenizer.enable_padding()
         self.tokenizer = tokenizer
         vision_tower: nn.Module = EfficientNet.from_name("efficientnet-lite2")
-        # Twice as fast on a CPU; `nn.Module.to` is typed without its memory format.
+        # Twice as fast; `nn.Module.to` is typed without its memory format.
         self.vision_tower = vision_tower.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
-        self._folded: tuple[object, FoldedTower | None] = (None, None)
-        """Which weights it was made of, and the tower for answers."""
+        self._for_answers: tuple[object, Callable[[Tensor], Tensor]] | None = None
+        """Which weights it was made of, and what computes answers."""
         self.text_tower = MiniLM()
         self.register_buffer("class_features", torch.zeros(_NUM_CLASSES, self.width))
         self.register_buffer("text_center", torch.zeros(self.width))
@@ -107,23 +108,35 @@ class LiteEncoder(Encoder):
 
     def vision_features(self, clips: Float[Tensor, "B T 3 H W"]) -> Float[Tensor, "B T E"]:
         """Pool the last feature map of every frame."""
-        frames = clips.flatten(0, 1).contiguous(memory_format=torch.channels_last)  # (F, 3, H, W)
-        pixels = (frames - _PIXEL_MEAN) / _PIXEL_STD
-        at_once = len(pixels) if pixels.is_cuda else _FRAMES_AT_ONCE_ON_CPU
-        tower = self._tower()
-        pooled = [tower.extract_features(some).mean(dim=(2, 3)) for some in pixels.split(at_once)]
-        return torch.cat(pooled).unflatten(0, clips.shape[:2])  # (B, T, E)
+        pixels = (clips.flatten(0, 1) - _PIXEL_MEAN) / _PIXEL_STD  # (F, 3, H, W)
+        pool = self._onnx_tower() if self._only_answers(pixels.device) else self._pool
+        return pool(pixels).unflatten(0, clips.shape[:2])  # (B, T, E)
 
-    def _tower(self) -> Any:  # noqa: ANN401  # the package's class, untyped
-        """Give the vision tower; for answers the folded one, made once."""
+    def _pool(self, pixels: Float[Tensor, "F 3 H W"]) -> Float[Tensor, "F E"]:
+        """Let torch do it, so that the tower can learn, or on a GPU."""
+        at_once = len(pixels) if pixels.is_cuda else _FRAMES_AT_ONCE_ON_CPU
+        batches = pixels.contiguous(memory_format=torch.channels_last).split(at_once)
+        maps = [self.vision_tower.extract_features(batch) for batch in batches]
+        return torch.cat([each.mean(dim=(2, 3)) for each in maps])
+
+    def _only_answers(self, device: torch.device) -> bool:
+        """Whether nothing is learnt, and a CPU computes in fp32."""
         tower = self.vision_tower
-        if tower.training or torch.is_grad_enabled():
-            return tower
-        weights = tower.state_dict(keep_vars=True).values()
+        learns = tower.training or torch.is_grad_enabled()
+        return not learns and device.type == "cpu" and tower._fc.weight.dtype == torch.float32
+
+    def _onnx_tower(self) -> Callable[[Tensor], Tensor]:
+        """Give the tower for answers; it is made anew when the weights have changed."""
+        weights = self.vision_tower.state_dict(keep_vars=True).values()
         made_of = [(w.data_ptr(), None if w.is_inference() else w._version) for w in weights]
-        if self._folded[0] != made_of:
-            self._folded = (made_of, FoldedTower(tower))
-        return self._folded[1]
+        if self._for_answers is None or self._for_answers[0] != made_of:
+            from actionclip.model.encoders.onnx_tower import OnnxTower
+
+            self._for_answers = (made_of, OnnxTower(self.vision_tower))
+        return self._for_answers[1]
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__ | {"_for_answers": None}  # a copy makes its own
 
     def project(self, vision_features: Float[Tensor, "B T E"]) -> Float[Tensor, "B T D"]:
         """Mix what the likeliest classes mean, to length one, and add what was learnt since."""
