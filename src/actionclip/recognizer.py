@@ -120,6 +120,8 @@ class Recognizer:
                 twice, a template has no hole.
         """
         check(threshold)
+        if not isinstance(video, np.ndarray):
+            self._decoders[0].start()  # while the labels are embedded
         scores = self.scorer(labels, templates, beside_none=threshold is not None)
         embedding = self.embed_frames(self.read_frames(video))
         return rank(scores(embedding[None])[0], labels, threshold, self.model.calibration)
@@ -147,6 +149,7 @@ class Recognizer:
                 an answer that says why.
         """
         check(threshold)
+        self._decoders[0].start()  # while the labels are embedded
         scores = self.scorer(
             labels, templates, beside_none=threshold is not None, on_progress=on_progress
         )
