@@ -60,8 +60,9 @@ def rank(
         threshold: None names all of them.
         calibration: knows what "auto" means for each label.
     """
+    values: list[float] = scores.tolist()
     ranking: list[int] = scores.argsort(descending=True, stable=True).tolist()
-    ranked = [Prediction(labels[index], float(scores[index])) for index in ranking]
+    ranked = [Prediction(labels[place], values[place]) for place in ranking]
     if threshold is None:
         return ranked
     if threshold == "auto":

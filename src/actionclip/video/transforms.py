@@ -56,7 +56,7 @@ def three_crops(
 def to_clip(frames: UInt8[np.ndarray, "T H W 3"]) -> Float[Tensor, "T 3 H W"]:
     """Give frames as floats 0…1, channels first."""
     pixels = torch.from_numpy(np.ascontiguousarray(frames))
-    return pixels.permute(0, 3, 1, 2).contiguous().float() / 255  # (T, 3, H, W)
+    return pixels.permute(0, 3, 1, 2).contiguous().float().div_(255)  # (T, 3, H, W)
 
 
 def test_clip(

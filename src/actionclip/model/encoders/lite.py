@@ -108,7 +108,7 @@ class LiteEncoder(Encoder):
 
     def vision_features(self, clips: Float[Tensor, "B T 3 H W"]) -> Float[Tensor, "B T E"]:
         """Pool the last feature map of every frame."""
-        pixels = (clips.flatten(0, 1) - _PIXEL_MEAN) / _PIXEL_STD  # (F, 3, H, W)
+        pixels = (clips.flatten(0, 1) - _PIXEL_MEAN).div_(_PIXEL_STD)  # (F, 3, H, W)
         pool = self._onnx_tower() if self._only_answers(pixels.device) else self._pool
         return pool(pixels).unflatten(0, clips.shape[:2])  # (B, T, E)
 
