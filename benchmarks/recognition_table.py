@@ -165,8 +165,9 @@ def _line(what: str, model: str, way: str, runs: Sequence[_Run], reference_secon
         f"{name} {statistics.median(run.parts[name] for run in runs):.3g}" for name in runs[0].parts
     )
     note = f" ({runs[0].note})" if runs[0].note else ""
+    told = f"{seconds:.3g}" if seconds < 1000 else f"{seconds:,.0f}"
     times = reference_seconds / seconds
     return (
-        f"| {what} | {model} | {way} | {seconds:.3g} | {times:,.{1 if times < 100 else 0}f} "
+        f"| {what} | {model} | {way} | {told} | {times:,.{1 if times < 100 else 0}f} "
         f"| {start:.1f} | {megabytes:.0f} | {parts}{note} |"
     )
