@@ -185,8 +185,10 @@ def test_impossible_numbers_are_refused_before_anything_is_written(tmp_path: Pat
 @pytest.mark.slow
 def test_an_interrupted_set_leaves_nothing_behind(tmp_path: Path):
     program = (
-        "from pathlib import Path; from actionclip.data import stick_figures\n"
+        "import signal; from pathlib import Path; from actionclip.data import stick_figures\n"
         "if __name__ == '__main__':\n"
+        # a shell starts what it runs in the background deaf to interrupts
+        "    signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         f"    stick_figures.make(Path({str(tmp_path / 'set')!r}), clips_per_action=4000,"
         " on_clip=lambda done, total: print(done, flush=True))\n"
     )
