@@ -9,9 +9,14 @@ Shapes:
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import safetensors.torch
+import torch
+from torch import Tensor
+
+from actionclip.predictions import Answer
 
 
 def describe(reference: Path, ours: Path) -> str:
@@ -34,3 +39,9 @@ def describe(reference: Path, ours: Path) -> str:
         f"same best label in {num_same} of {len(scores)} clips ({num_labels} labels are best in "
         f"some), scores at most {apart:.4f} apart; {texts}"
     )
+
+
+def scores_in_order(answers: Iterable[Answer], labels: Sequence[str]) -> Tensor:
+    """Make a table, (V, N), of the scores that answers give to labels."""
+    named = [{each.label: each.score for each in answer.predictions} for answer in answers]
+    return torch.tensor([[of_video[label] for label in labels] for of_video in named])

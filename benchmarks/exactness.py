@@ -21,6 +21,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import agreement
 import clips
 import measuring
 import random_clip
@@ -39,9 +40,7 @@ HEIGHT = 256
 
 def fast(recognizer: Recognizer, videos: Sequence[Path], labels: Sequence[str]) -> Tensor:
     """Score as the product does; (V, N)."""
-    answers = recognizer.recognize_all(videos, labels)
-    named = [{each.label: each.score for each in answer.predictions} for answer in answers]
-    return torch.tensor([[of_video[label] for label in labels] for of_video in named])
+    return agreement.scores_in_order(recognizer.recognize_all(videos, labels), labels)
 
 
 def plain(
@@ -85,10 +84,7 @@ def main() -> None:
         os.environ["XDG_CACHE_HOME"] = str(folder / "cache")  # nothing is known before
         videos = clips.folder(folder / "videos", HEIGHT, SECONDS, arguments.clips)
         for model in arguments.models:
-            weights = model
-            if model in random_clip.PATCH_SIZES:
-                weights = str(folder / model.replace("/", "-"))
-                random_clip.write(Path(weights), random_clip.PATCH_SIZES[model])
+            weights = random_clip.weights_of(model, folder)
             quick = Recognizer.load(weights)
             ours = fast(quick, videos, labels)
             expected = plain(Recognizer.load(weights, precision="fp32"), videos, labels)

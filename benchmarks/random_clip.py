@@ -54,3 +54,12 @@ def write(folder: Path, patch_size: int, num_text_layers: int = 12) -> None:
     nn.init.constant_(model.logit_scale, torch.tensor(_LOGIT_SCALE).log().item())
     model.save_pretrained(folder)
     clip_tokenizer.build().save(str(folder / "tokenizer.json"))
+
+
+def weights_of(model: str, folder: Path) -> Path:
+    """Give what to load for the name of a model; random weights are written into a folder first."""
+    if model not in PATCH_SIZES:
+        return Path(model)
+    weights = folder / model.replace("/", "-")
+    write(weights, PATCH_SIZES[model])
+    return weights

@@ -19,6 +19,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import agreement
 import measuring
 import safetensors.torch
 import torch
@@ -101,8 +102,7 @@ def _ours(
     answers = list(recognizer.recognize_all(videos, labels)) if videos else []
     embeddings = recognizer.embed_labels(labels)  # known by now, if there were videos
     seconds = time.perf_counter() - start
-    named = [{each.label: each.score for each in answer.predictions} for answer in answers]
-    scores = torch.tensor([[of_video[label] for label in labels] for of_video in named])
+    scores = agreement.scores_in_order(answers, labels)
     told = {
         "parts": parts.seconds | _profile_of_ours(recognizer, videos, labels),
         "seconds": seconds,

@@ -109,11 +109,7 @@ def _rows(
     with_again: bool = True,
 ) -> list[str]:
     """Let the ways take turns; give their lines, and one that says how well answers agree."""
-    if model in random_clip.PATCH_SIZES:
-        weights = scratch / model.replace("/", "-")
-        random_clip.write(weights, random_clip.PATCH_SIZES[model])
-    else:
-        weights = Path(model)
+    weights = random_clip.weights_of(model, scratch)
     seen = list(videos[: sizes.reference_videos])
     ours = ["ours", str(weights)], list(videos)
     ways: dict[str, tuple[list[str], list[Path]]] = {

@@ -16,7 +16,7 @@ import onnxruntime
 import torch
 from jaxtyping import Float
 from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
-from torch import Tensor, nn
+from torch import Tensor
 
 from actionclip.model import threads
 
@@ -52,7 +52,7 @@ class _Graph:
     def __init__(self, tower: Any) -> None:  # noqa: ANN401  # the package's class, untyped
         self._nodes: list[NodeProto] = []
         self._weights: list[TensorProto] = []
-        self._bounds = [self._keep(torch.tensor(bound), str(bound)) for bound in (0.0, 6.0)]
+        self._bounds = [self._keep(torch.tensor(bound)) for bound in (0.0, 6.0)]
         features = self._bound(self._convolve("frame", tower._conv_stem, tower._bn0))
         for block in tower._blocks:
             features = self._block(features, block)
@@ -78,7 +78,7 @@ class _Graph:
         same_size = sizes.stride == 1 and sizes.input_filters == sizes.output_filters
         return self._add("Add", features, entering) if block.id_skip and same_size else features
 
-    def _convolve(self, entering: str, convolution: Any, norm: nn.BatchNorm2d) -> str:  # noqa: ANN401
+    def _convolve(self, entering: str, convolution: Any, norm: Any) -> str:  # noqa: ANN401
         left, right, top, bottom = getattr(convolution.static_padding, "padding", (0, 0, 0, 0))
         convolved = self._add(
             "Conv",
@@ -89,7 +89,7 @@ class _Graph:
             pads=(top, left, bottom, right),
         )
         parameters = (norm.weight, norm.bias, norm.running_mean, norm.running_var)
-        kept = [self._keep(parameter) for parameter in parameters if parameter is not None]
+        kept = map(self._keep, parameters)
         return self._add("BatchNormalization", convolved, *kept, epsilon=norm.eps)
 
     def _bound(self, entering: str) -> str:
@@ -100,7 +100,7 @@ class _Graph:
         self._nodes.append(helper.make_node(operator, entering, [name], name, **attributes))
         return name
 
-    def _keep(self, weight: Tensor, name: str | None = None) -> str:
-        name = name or f"weight{len(self._weights)}"
+    def _keep(self, weight: Tensor) -> str:
+        name = f"weight{len(self._weights)}"
         self._weights.append(numpy_helper.from_array(weight.detach().contiguous().numpy(), name))
         return name
