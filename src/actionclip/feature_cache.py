@@ -28,7 +28,7 @@ from jaxtyping import Float
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from actionclip import writing
+from actionclip import atomic_write
 from actionclip.model import identity
 
 logger = logging.getLogger(__name__)
@@ -72,7 +72,7 @@ class FeatureCache:
         document = json.dumps(made_by, sort_keys=True, indent=2)
         self.folder = folder / hashlib.sha256(document.encode()).hexdigest()[:16]
         self.folder.mkdir(parents=True, exist_ok=True)
-        writing.write(self.folder / "made_by.json", document.encode())
+        atomic_write.write(self.folder / "made_by.json", document.encode())
         self._contents = _Contents(folder / "contents.json")
         self._files: dict[str, safe_open] = {}
         """The open file that holds a key."""
@@ -172,7 +172,7 @@ class FeatureCache:
         checksums = {key: _checksum(features) for key, features in entries.items()}
         name = hashlib.sha256("".join(entries).encode()).hexdigest()[:16]
         path = self.folder / f"{time.time_ns()}-{name}.safetensors"  # sorted, the last one counts
-        writing.write(path, safetensors.torch.save(dict(entries), checksums))
+        atomic_write.write(path, safetensors.torch.save(dict(entries), checksums))
         self._open_files()
 
 
@@ -198,7 +198,7 @@ class _Contents:
         return digest
 
     def save(self) -> None:
-        writing.write(self.path, json.dumps(self.known).encode())
+        atomic_write.write(self.path, json.dumps(self.known).encode())
 
 
 def _digest(file: Path, num_bytes: int) -> str:

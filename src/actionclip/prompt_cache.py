@@ -25,7 +25,7 @@ from jaxtyping import Float
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from actionclip import writing
+from actionclip import atomic_write
 
 logger = logging.getLogger(__name__)
 
@@ -74,7 +74,7 @@ class PromptCache:
         content = safetensors.torch.save({"embeddings": table}, metadata)
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            writing.write(self.folder / f"{time.time_ns()}.safetensors", content)
+            atomic_write.write(self.folder / f"{time.time_ns()}.safetensors", content)
             self._make_room()
         except OSError as error:
             logger.warning("embeddings of prompts cannot be kept: %s", error)

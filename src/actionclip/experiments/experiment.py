@@ -11,7 +11,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from actionclip import writing
+from actionclip import atomic_write
 from actionclip.data import reading
 from actionclip.evaluation import machine
 from actionclip.experiments import catalogue, few_shot, results, shots, trial
@@ -83,7 +83,7 @@ def run(
     if name in _CURVES:
         title, run_trials = _CURVES[name]
         points = run_trials(recipe, num_seeds, trials, device=device, on_trial=on_trial)
-        writing.write(output / f"{name}.png", results.draw(points))
+        atomic_write.write(output / f"{name}.png", results.draw(points))
         text = results.figure(title, points, f"{name}.png", provenance)
         document = [dataclasses.asdict(point) for point in points]
     else:
@@ -92,8 +92,8 @@ def run(
         text = results.table(table.title, table.place, rows, provenance)
         document = [dataclasses.asdict(row) for row in rows]
     told = {"experiment": name, **dataclasses.asdict(provenance), "results": document}
-    writing.write(output / f"{name}.json", json.dumps(told, indent=1).encode())
-    writing.write(output / f"{name}.md", text.encode())
+    atomic_write.write(output / f"{name}.json", json.dumps(told, indent=1).encode())
+    atomic_write.write(output / f"{name}.md", text.encode())
     return output / f"{name}.md"
 
 

@@ -10,7 +10,7 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-from actionclip import writing
+from actionclip import atomic_write
 from actionclip.evaluation import evaluate
 from actionclip.evaluation import report as reports
 from actionclip.evaluation.evaluate import Conditions, Subject
@@ -56,7 +56,7 @@ def run(
         return reports.from_json(measured.read_text(encoding="utf-8"), str(measured))
     fit.fit(text, folder, where=str(folder), resume=True, device=device, on_step=watch)
     report = measure(recipe, folder / "last", device)
-    writing.write(measured, report.to_json().encode())
+    atomic_write.write(measured, report.to_json().encode())
     if not keep_weights:
         for name in ("best", "last"):
             shutil.rmtree(folder / name)

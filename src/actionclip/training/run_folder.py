@@ -14,7 +14,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import os
 import platform
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -26,7 +25,7 @@ from typing import Any
 import torch
 from safetensors import SafetensorError
 
-from actionclip import writing
+from actionclip import atomic_write
 from actionclip.training import curves
 from actionclip.training import recipe as recipes
 
@@ -75,8 +74,10 @@ class RunFolder:
         self.path.mkdir(parents=True, exist_ok=True)
         for folder in (self.last, self.best):
             _finish_replacing(folder)
-        writing.write(self.path / "recipe.toml", recipe.encode())
-        writing.write(self.path / "environment.json", json.dumps(_environment(), indent=2).encode())
+        atomic_write.write(self.path / "recipe.toml", recipe.encode())
+        atomic_write.write(
+            self.path / "environment.json", json.dumps(_environment(), indent=2).encode()
+        )
 
     def state(self) -> State | None:
         """Read the state that was saved last, if there is one."""
@@ -104,19 +105,19 @@ class RunFolder:
             if state is not None:
                 torch.save(state, new / STATE)
             for file in new.iterdir():
-                _sync(file)
-            _sync(new)
+                atomic_write.sync(file)
+            atomic_write.sync(new)
         if folder.exists():
             folder.rename(_beside(folder, "old"))
         new.rename(folder)
-        _sync(folder.parent)
+        atomic_write.sync(folder.parent)
         shutil.rmtree(_beside(folder, "old"), ignore_errors=True)
 
     def write_rows(self, rows: Sequence[Row]) -> None:
         """Write the metrics of all epochs so far, and draw them."""
         self.write_table("metrics.csv", rows)
         with _explaining(self.path / "curves.png"):
-            writing.write(self.path / "curves.png", curves.draw(rows))
+            atomic_write.write(self.path / "curves.png", curves.draw(rows))
 
     def write_table(self, name: str, rows: Sequence[Row]) -> None:
         """Write rows of the same columns as a CSV, whole or not at all."""
@@ -125,7 +126,7 @@ class RunFolder:
         writer.writeheader()
         writer.writerows(rows)
         with _explaining(self.path / name):
-            writing.write(self.path / name, text.getvalue().encode())
+            atomic_write.write(self.path / name, text.getvalue().encode())
 
     def rows(self, name: str = "metrics.csv") -> list[Row]:
         """Read the metrics of all epochs so far, or another table; empty if there is none."""
@@ -180,15 +181,6 @@ def _explaining(path: Path) -> Iterator[None]:
 
 def _beside(folder: Path, word: str) -> Path:
     return folder.with_name(f".{folder.name}.{word}")
-
-
-def _sync(path: Path) -> None:
-    """Wait until a file, or a folder's list of files, is on the disk."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _environment() -> Mapping[str, object]:
