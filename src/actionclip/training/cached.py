@@ -1,7 +1,9 @@
 """Clips as features: what a frozen vision tower says of each view is computed once and looked up.
 
-View 0 of a clip is the one for testing; the others are drawn and augmented, the same in every run.
-Knows how to fill and to ask the cache, not how it keeps things (`feature_cache`).
+View 0 of a clip is the one for testing. The others are drawn and augmented from a seed that follows
+from the clip's content and the number of the view: the same in every run, and different for every
+clip. Each process computes its share. Knows how to fill and to ask the cache, not how it keeps
+things (`feature_cache`).
 
 Shapes:
     R: clips   T: frames of a clip   S: pixels   E: width of the vision tower
@@ -9,7 +11,7 @@ Shapes:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -61,14 +63,16 @@ class CachedFeatures(Source):
             for view in range(num_views)
         ]
         keys = [self._cache.key(*_what(videos, place, view)) for place, view in wanted]
+        mine = range(accelerator.process_index, len(wanted), accelerator.num_processes)
 
         def compute(missing: list[int]) -> Iterator[tuple[int, Tensor]]:
-            spots = {wanted[spot]: spot for spot in missing}
-            for place, view, features in _encode(videos, model, accelerator, list(spots)):
+            spots = {wanted[mine[spot]]: spot for spot in missing}
+            seeds = {pair: _seed(keys[mine[spot]]) for pair, spot in spots.items()}
+            for place, view, features in _encode(videos, model, accelerator, seeds):
                 yield spots[place, view], features
 
-        with accelerator.main_process_first():
-            self._cache.fill(keys, compute, on_progress)
+        self._cache.fill([keys[spot] for spot in mine], compute, on_progress)
+        accelerator.wait_for_everyone()
         damaged = {wanted[spot][0] for spot in self._cache.missing(keys)}
         whole = [place for place in range(len(videos.annotations.examples)) if place not in damaged]
         self.annotations = videos.annotations.with_examples(
@@ -107,13 +111,28 @@ def _what(videos: Videos, place: int, view: int) -> tuple[Path, dict[str, Any]]:
     if view == 0:
         return example.video, shown
     one_sided = not set(videos.taken["one_sided"]).isdisjoint(example.labels)
-    return example.video, {**shown, **videos.taken, "one_sided": one_sided, "view": view}
+    return example.video, {**shown, **videos.taken, "one_sided": one_sided, "drawn_view": view}
+
+
+def _seed(key: str) -> int:
+    """Return the seed of a drawn view: its key names the clip's content and the view."""
+    return int(key[:15], 16)
 
 
 def _encode(
-    videos: Videos, model: ActionCLIP, accelerator: Accelerator, wanted: list[tuple[int, int]]
+    videos: Videos,
+    model: ActionCLIP,
+    accelerator: Accelerator,
+    wanted: Mapping[tuple[int, int], int],
 ) -> Iterator[tuple[int, int, Tensor]]:
-    """Give place, view and features of what can be read."""
+    """Yield place, view and features of the clips that can be read.
+
+    Args:
+        videos: gives the pixels.
+        model: encodes them.
+        accelerator: knows the device.
+        wanted: the seed of each place and view.
+    """
     model.eval()
     for view in sorted({view for _, view in wanted}):
         places = [place for place, other in wanted if other == view]
@@ -121,9 +140,8 @@ def _encode(
             read = videos.show(places)
         else:
             starts = range(0, len(places), TEST_BATCH_SIZE)
-            read = videos.read(
-                [[(p, view) for p in places[s : s + TEST_BATCH_SIZE]] for s in starts]
-            )
+            batches = [places[start : start + TEST_BATCH_SIZE] for start in starts]
+            read = videos.read([[(p, wanted[p, view]) for p in batch] for batch in batches])
         for found, clips in read:
             with torch.inference_mode():
                 features = model.vision_features(clips.to(accelerator.device))  # (R, T, E)
