@@ -31,8 +31,13 @@ def write_video(
     rate: int = 25,
     times: Callable[[int], int] | None = None,
     rotation: int = 0,
+    matrix: Sequence[int] | None = None,
+    pixel_aspect: Fraction | None = None,
 ) -> Path:
-    """Encode frames; `times` gives the milliseconds at which each is shown."""
+    """Encode frames; `times` gives the milliseconds at which each is shown.
+
+    `matrix` is the a, b, c, d of the display matrix, in units of 1/65536.
+    """
     muxing = {"movflags": "+faststart"} if path.suffix == ".mp4" else {}  # the index comes first
     with av.open(str(path), "w", options=muxing) as container:
         stream = container.add_stream(codec, rate=rate, options=options or {})
@@ -40,6 +45,11 @@ def write_video(
         stream.pix_fmt = pixel_format
         if rotation:
             stream.set_display_rotation(rotation)
+        if matrix:
+            a, b, c, d = matrix
+            stream.set_display_matrix([a, b, 0, c, d, 0, 0, 0, 1 << 30])
+        if pixel_aspect:
+            stream.codec_context.sample_aspect_ratio = pixel_aspect
         if times:
             stream.codec_context.time_base = Fraction(1, 1000)
         for index, picture in enumerate(frames):

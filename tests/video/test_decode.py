@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 
 from actionclip.video import decode, source, timetable
-from actionclip.video.pixels import ToRGB
+from actionclip.video.pixels import Geometry, ToRGB
 
 
 def decode_everything(path: Path) -> tuple[np.ndarray, list[float]]:
     """All frames the plain way, and the seconds at which they come on screen, if the file knows."""
     with av.open(str(path), metadata_errors="replace") as container:
         decoded = list(container.decode(video=0))
-    to_rgb = ToRGB(decoded[0].width, decoded[0].height, decoded[0].rotation)
+        to_rgb = ToRGB(Geometry.of(container.streams.video[0], decoded[0]))
     frames = np.stack([to_rgb(frame) for frame in decoded])
     is_timed = all(f.pts is not None for f in decoded) and all(
         a.pts < b.pts for a, b in pairwise(decoded)
@@ -152,19 +152,6 @@ def test_a_changed_file_is_probed_anew(tmp_path, ordinary):
     path.write_text("no video any more")
     with pytest.raises(ValueError, match="not a video"):
         decode.probe(path)
-
-
-@pytest.mark.parametrize("degrees", [90, 180, 270])
-def test_rotated_videos_are_turned_upright(tmp_path, write, degrees):
-    picture = np.zeros((48, 64, 3), np.uint8)
-    picture[:24, :32] = 255  # the upper left quarter
-    path = write(tmp_path / "turned.mp4", [picture] * 3, rotation=degrees)
-    frame = decode.read_frames(path, [1])[0]
-    expected = np.rot90(picture, degrees // 90)
-    assert frame.shape == expected.shape
-    assert np.abs(frame.astype(int) - expected).mean() < 5
-    info = decode.probe(path)
-    assert (info.height, info.width) == expected.shape[:2]
 
 
 @pytest.mark.parametrize(("short_side", "size"), [(24, (24, 32)), (96, (96, 128)), (7, (7, 9))])

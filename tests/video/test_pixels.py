@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 from av.video.reformatter import ColorRange
 
-from actionclip.video.pixels import ToRGB
+from actionclip.video.pixels import Geometry, ToRGB
 
 BT709, UNNAMED, BT470BG, SMPTE170M, BT2020 = 1, 2, 5, 6, 9
 """How a picture names the matrix between its colours and RGB (AVColorSpace)."""
@@ -39,17 +39,17 @@ def test_colours_are_those_of_the_standard_that_the_picture_names(colorspace, co
         picture.colorspace, picture.color_range = colorspace, color_range
         expected = rgb_by_the_book(*colour, colorspace, color_range == ColorRange.JPEG)
         for size in [(64, 48), (32, 24)]:
-            assert np.abs(ToRGB(*size)(picture) - expected).max() <= 1
+            assert np.abs(ToRGB(Geometry(*size))(picture) - expected).max() <= 1
 
 
 def test_turns_go_counterclockwise():
     rgb = np.arange(2 * 3 * 3, dtype=np.uint8).reshape(2, 3, 3)
     picture = av.VideoFrame.from_ndarray(rgb, format="rgb24")
-    assert np.array_equal(ToRGB(3, 2, rotation=90)(picture), np.rot90(rgb))
-    assert np.array_equal(ToRGB(3, 2, rotation=-90)(picture), np.rot90(rgb, -1))
+    assert np.array_equal(ToRGB(Geometry(3, 2, quarter_turns=1))(picture), np.rot90(rgb))
+    assert np.array_equal(ToRGB(Geometry(3, 2, quarter_turns=3))(picture), np.rot90(rgb, -1))
 
 
 def test_pictures_that_change_size_on_the_way_come_out_alike():
-    to_rgb = ToRGB(32, 24)
+    to_rgb = ToRGB(Geometry(32, 24))
     large, small = (av.VideoFrame.from_ndarray(np.full((n, n, 3), 7, np.uint8)) for n in (64, 16))
     assert to_rgb(large).shape == to_rgb(small).shape == (24, 32, 3)

@@ -74,11 +74,16 @@ def _write(path: Path, start: Opening, frames: Iterator[tuple[int, VideoFrame]])
     with av.open(str(path.absolute()), "w", format="mp4") as container:
         stream = container.add_stream("libx264", options={"crf": _QUALITY})
         # H.264 wants even sizes: what is odd loses a row or a column.
-        stream.width, stream.height = start.width // 2 * 2, start.height // 2 * 2
+        geometry = start.geometry
+        stream.width, stream.height = geometry.width // 2 * 2, geometry.height // 2 * 2
         stream.pix_fmt = "yuv420p"
         stream.codec_context.time_base = _TIME_BASE
-        if start.rotation:
-            stream.set_display_rotation(start.rotation)
+        stream.codec_context.sample_aspect_ratio = geometry.pixel_aspect
+        degrees = 90 * geometry.quarter_turns
+        if geometry.is_mirrored:  # here the mirror comes last
+            stream.set_display_rotation(-degrees, hflip=True)
+        elif degrees:
+            stream.set_display_rotation(degrees)
         for tick, frame in frames:
             picture = frame.reformat(stream.width, stream.height, format="yuv420p")
             picture.pts = round(tick * start.seconds_per_tick / _TIME_BASE)

@@ -29,7 +29,7 @@ class VideoInfo:
 
     path: Path
     width: int
-    """In pixels, as shown: after turning it upright. Pixels are taken as square."""
+    """In pixels, as shown: stretched to square pixels, and upright."""
     height: int
     num_frames: int
     duration_seconds: float
@@ -49,7 +49,7 @@ def probe(path: str | Path) -> VideoInfo:
     start, table = timetable.opening(path), timetable.timetable(path)
     num_frames = len(table.ticks)
     duration = float((table.end_tick - start.first_tick) * start.seconds_per_tick)
-    width, height = ToRGB(start.width, start.height, start.rotation).size_shown
+    width, height = start.geometry.size_shown()
     return VideoInfo(path, width, height, num_frames, duration, num_frames / duration)
 
 
@@ -81,7 +81,7 @@ def read_frames(
         targets = numbers.tolist()
         numbered = source.timed_frames(path, is_counted=True)
         frames = picking.on_screen(numbered, sorted(set(targets)))
-    to_rgb = ToRGB(start.width, start.height, start.rotation, short_side)
+    to_rgb = ToRGB(start.geometry, short_side)
     found, num_replaced = {}, 0
     for target, frame in frames:
         found[target] = to_rgb(frame)
@@ -146,7 +146,7 @@ def read_frames_at(
         start.first_tick + math.floor((Fraction(time) + ROUNDING_SECONDS) / start.seconds_per_tick)
         for time in seconds
     ]
-    to_rgb = ToRGB(start.width, start.height, start.rotation, short_side)
+    to_rgb = ToRGB(start.geometry, short_side)
     frames = picking.pick(path, start, sorted(set(targets)))
     found = {target: to_rgb(frame) for target, frame in frames}
     return np.stack([found[target] for target in targets])
@@ -175,7 +175,7 @@ def stream_frames(
     """
     path = Path(path)
     start = timetable.opening(path)
-    to_rgb = ToRGB(start.width, start.height, start.rotation, short_side)
+    to_rgb = ToRGB(start.geometry, short_side)
 
     grid = Grid(start, frames_per_second)
     until = start.first_tick

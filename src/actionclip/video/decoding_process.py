@@ -24,7 +24,6 @@ from jaxtyping import UInt8
 
 from actionclip.video import addresses, decode, live, source, timetable
 from actionclip.video.limits import Limits
-from actionclip.video.pixels import ToRGB
 
 _PIPE_BYTES = 2**20
 """A few scaled frames: they are decoded while the ones before are looked at."""
@@ -198,7 +197,7 @@ def _probed(limits: Limits, path: Path) -> decode.VideoInfo:
 def _check_size(limits: Limits, path: Path, short_side: int | None) -> None:
     """Refuse a narrow picture whose long side would become too long, before it does."""
     start = timetable.opening(path)
-    width, height = ToRGB(start.width, start.height, start.rotation, short_side).size_shown
+    width, height = start.geometry.size_shown(short_side)
     if width * height > limits.pixels:
         raise ValueError(source.too_large(path, width, height, limits.pixels))
 

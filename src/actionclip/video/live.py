@@ -100,7 +100,7 @@ class _Connection:
         if first is None:
             raise ValueError(self.why_lost or "it holds no frame that can be decoded")
         start = timetable.opening_with(self._container, self._stream, first)
-        to_rgb = ToRGB(start.width, start.height, start.rotation, short_side)
+        to_rgb = ToRGB(start.geometry, short_side)
         with_ticks = source.with_ticks(itertools.chain([first], decoded), start.is_counted)
         jumps = _Jumps(self._timeout_seconds / start.seconds_per_tick)
         for _, run in itertools.groupby(with_ticks, key=jumps.count):

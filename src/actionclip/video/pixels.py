@@ -1,16 +1,21 @@
-"""A decoded picture becomes RGB bytes of the wanted size, upright: the one place that scales.
+"""A decoded picture becomes RGB bytes of the wanted size, as players show it: the only scaler.
 
 Scaling happens while colours are converted (libswscale; bilinear, with a support that grows as
 pictures shrink, so that nothing aliases). Matrix (BT.601, BT.709, BT.2020) and range (limited,
 full) are those that the picture names; where it names none it is BT.601, limited, as FFmpeg has it.
-Pixels are taken as square. Knows no files.
+The display matrix (turned, mirrored) and the pixel aspect ratio are applied. Reads no files.
 """
 
 from __future__ import annotations
 
+import math
+from dataclasses import dataclass
+from fractions import Fraction
+
 import numpy as np
 from av.video.frame import VideoFrame
 from av.video.reformatter import Interpolation, VideoReformatter
+from av.video.stream import VideoStream
 from jaxtyping import UInt8
 
 _SCALING = (
@@ -19,41 +24,93 @@ _SCALING = (
     | Interpolation.FULL_CHR_H_INT
     | Interpolation.FULL_CHR_H_INP
 )
+_MAX_PIXEL_ASPECT = 10
+"""No camera has longer pixels: a larger ratio, either way, is a mistake in the file."""
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """How coded pictures are shown: stretched, then mirrored, then turned."""
+
+    width: int
+    """Of the coded picture."""
+    height: int
+    pixel_aspect: Fraction = Fraction(1)
+    """Width of a pixel divided by its height."""
+    is_mirrored: bool = False
+    """Left and right are exchanged."""
+    quarter_turns: int = 0
+    """Counterclockwise, 0…3."""
+
+    @staticmethod
+    def of(stream: VideoStream, frame: VideoFrame) -> Geometry:
+        """Read the geometry from a stream and the first frame decoded of it.
+
+        The aspect ratio of the container has priority over that of the codec, as in players.
+        """
+        aspect = stream.sample_aspect_ratio or stream.codec_context.sample_aspect_ratio or 1
+        is_plausible = 1 / _MAX_PIXEL_ASPECT <= aspect <= _MAX_PIXEL_ASPECT
+        matrix = frame.side_data.get("DISPLAYMATRIX")
+        return Geometry(
+            frame.width,
+            frame.height,
+            Fraction(aspect) if is_plausible else Fraction(1),
+            *_orientation(np.frombuffer(bytes(matrix), np.int32) if matrix else None),
+        )
+
+    def size_shown(self, short_side: int | None = None) -> tuple[int, int]:
+        """Width and height on the screen, scaled to a short side if one is given."""
+        width, height = self.size_stretched(short_side)
+        return (height, width) if self.quarter_turns % 2 else (width, height)
+
+    def size_stretched(self, short_side: int | None = None) -> tuple[int, int]:
+        """Width and height with square pixels, before turning; the long side is rounded."""
+        width = float(self.width * self.pixel_aspect)
+        scale = short_side / min(width, self.height) if short_side else 1
+        return max(1, round(width * scale)), max(1, round(self.height * scale))
 
 
 class ToRGB:
     """Turns pictures into RGB bytes of one size; keeps the scaler's tables between them."""
 
-    def __init__(
-        self, width: int, height: int, rotation: int = 0, short_side: int | None = None
-    ) -> None:
+    def __init__(self, geometry: Geometry, short_side: int | None = None) -> None:
         """Fix the size.
 
         Args:
-            width: of the pictures, before they are turned.
-            height: of the pictures, before they are turned.
-            rotation: degrees by which to turn them counterclockwise, rounded to quarter turns.
+            geometry: how the pictures are shown.
             short_side: of the result; the long side is rounded. By default the size is kept.
         """
-        scale = short_side / min(width, height) if short_side else 1
-        self.width, self.height = max(1, round(width * scale)), max(1, round(height * scale))
-        self.quarter_turns = round(rotation / 90) % 4
+        self._geometry = geometry
+        self._width, self._height = geometry.size_stretched(short_side)
         self._scaler = VideoReformatter()
-
-    @property
-    def size_shown(self) -> tuple[int, int]:
-        """Width and height of the result."""
-        is_upright = self.quarter_turns % 2 == 0
-        return (self.width, self.height) if is_upright else (self.height, self.width)
 
     def __call__(self, frame: VideoFrame) -> UInt8[np.ndarray, "H W 3"]:
         """Give a picture's RGB bytes."""
         rgb = self._scaler.reformat(
             frame,
-            width=self.width,
-            height=self.height,
+            width=self._width,
+            height=self._height,
             format="rgb24",
             interpolation=_SCALING,
             threads=1,
-        )
-        return np.rot90(rgb.to_ndarray(), self.quarter_turns)
+        ).to_ndarray()
+        if self._geometry.is_mirrored:
+            rgb = rgb[:, ::-1]
+        return np.rot90(rgb, self._geometry.quarter_turns)
+
+
+def _orientation(matrix: np.ndarray | None) -> tuple[bool, int]:
+    """Split a display matrix: mirrored or not, then quarter turns counterclockwise.
+
+    Other angles are rounded; a matrix that maps the picture to a line or a point is ignored.
+    """
+    if matrix is None:
+        return False, 0
+    a, b, c, d = (float(matrix[place]) for place in (0, 1, 3, 4))
+    determinant = a * d - b * c
+    if determinant == 0:
+        return False, 0
+    if determinant < 0:  # x' = a x + c y, y' = b x + d y: the mirror changes the sign of x
+        a, b = -a, -b
+    clockwise = math.degrees(math.atan2(b - c, a + d))
+    return determinant < 0, round(-clockwise / 90) % 4

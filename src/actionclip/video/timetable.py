@@ -21,6 +21,7 @@ from av.video.stream import VideoStream
 from jaxtyping import Int64
 
 from actionclip.video import source
+from actionclip.video.pixels import Geometry
 
 logger = logging.getLogger(__name__)
 
@@ -35,11 +36,7 @@ _PROGRESSIVE = 1  # AV_FIELD_PROGRESSIVE; 0 is unknown, above are the interlaced
 class Opening:
     """What the first frame of a video tells."""
 
-    width: int
-    """Of the coded picture, before it is turned upright."""
-    height: int
-    rotation: int
-    """Degrees by which frames are to be turned counterclockwise."""
+    geometry: Geometry
     seconds_per_tick: Fraction
     first_tick: int
     announced_seconds: float
@@ -91,9 +88,7 @@ def opening_with(container: InputContainer, stream: VideoStream, frame: VideoFra
     is_counted = frame.pts is None or stream.start_time is None or is_vague
     is_interlaced = decoder.field_order > _PROGRESSIVE  # a packet may be half a frame
     return Opening(
-        width=frame.width,
-        height=frame.height,
-        rotation=frame.rotation,
+        geometry=Geometry.of(stream, frame),
         seconds_per_tick=(not is_counted and stream.time_base) or 1 / _frame_rate(stream),
         first_tick=(not is_counted and frame.pts) or 0,
         announced_seconds=(container.duration or 0) / 1_000_000,

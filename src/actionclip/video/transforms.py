@@ -11,7 +11,7 @@ from av.video.frame import VideoFrame
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
-from actionclip.video.pixels import ToRGB
+from actionclip.video.pixels import Geometry, ToRGB
 
 
 def resize_short_side(
@@ -21,7 +21,7 @@ def resize_short_side(
     height, width = frames.shape[1:3]
     if min(height, width) == short_side:
         return frames
-    to_rgb = ToRGB(width, height, short_side=short_side)
+    to_rgb = ToRGB(Geometry(width, height), short_side)
     return np.stack([to_rgb(VideoFrame.from_ndarray(frame, format="rgb24")) for frame in frames])
 
 
