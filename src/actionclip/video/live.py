@@ -12,17 +12,18 @@ import dataclasses
 import itertools
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import av
 import av.error
 import numpy as np
 from av.container import InputContainer
+from av.packet import Packet
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 from jaxtyping import UInt8
 
-from actionclip.video import decode, source, timetable
+from actionclip.video import choice, decode, source, timetable
 from actionclip.video.addresses import Address
 from actionclip.video.grid import Grid
 from actionclip.video.pixels import ToRGB
@@ -68,8 +69,9 @@ def live_frames(
         return
     try:
         with _open(address, timeout_seconds) as container:
-            stream = source.choose_pictures(address.text, container)
-            connection = _Connection(container, stream, timeout_seconds)
+            index, arrived = choice.first_arriving(container)
+            stream = source.choose_pictures(address.text, container, index)
+            connection = _Connection(container, stream, timeout_seconds, arrived)
             frames = connection.frames(frames_per_second, short_side)
             is_file = _is_file(container)
             yield from _paced(frames, frames_per_second) if is_file and in_real_time else frames
@@ -86,11 +88,16 @@ class _Connection:
     """What comes from an open container."""
 
     def __init__(
-        self, container: InputContainer, stream: VideoStream, timeout_seconds: float
+        self,
+        container: InputContainer,
+        stream: VideoStream,
+        timeout_seconds: float,
+        arrived: Sequence[Packet],
     ) -> None:
         self._container = container
         self._stream = stream
         self._timeout_seconds = timeout_seconds
+        self._arrived = arrived
         self.why_lost: str | None = None
         """Known after the last frame; nothing where it came to its end."""
 
@@ -114,7 +121,7 @@ class _Connection:
     def _decoded(self) -> Iterator[VideoFrame]:
         """Decode what comes; where it breaks off, what came before is given out whole."""
         try:
-            for packet in self._container.demux(self._stream):
+            for packet in itertools.chain(self._arrived, self._container.demux(self._stream)):
                 if packet.size:
                     yield from source.decode(self._stream, packet)
         except av.error.FFmpegError as error:

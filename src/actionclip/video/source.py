@@ -6,6 +6,7 @@ and a folder, a pipe, a device or a playlist is refused. Knows nothing of times 
 
 from __future__ import annotations
 
+import functools
 import logging
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -15,9 +16,10 @@ import av
 import av.error
 from av.container import InputContainer
 from av.packet import Packet
-from av.stream import Discard, Disposition
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
+
+from actionclip.video import choice
 
 logger = logging.getLogger(__name__)
 
@@ -44,54 +46,53 @@ def too_large(path: str | Path, width: int, height: int, pixels: int) -> str:
 
 @contextmanager
 def open_video(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
-    """Open the first stream of pictures in a file; the other streams are not read.
+    """Open the stream of pictures that players show; the other streams are not read.
 
     Raises:
         FileNotFoundError: there is no such file.
         ValueError: it is not a video that can be decoded here; the message says why.
     """
-    _check_is_filled_file(path)
-    try:
-        container = av.open(
-            str(path.absolute()),  # absolute, so that a file named "http:x" is a file
-            mode="r",
-            options=codec_options,
-            container_options={"protocol_whitelist": "file", "format_whitelist": FORMATS},
-            metadata_errors="replace",
-        )
-    except av.error.MemoryError:
-        raise
-    except (av.error.FFmpegError, OSError) as error:
-        raise ValueError(f"{path}: {_why_it_does_not_open(path, error)}") from error
-    with container:
-        yield container, choose_pictures(path, container)
+    with _open(path) as container:
+        is_ambiguous = len(choice.by_preference(container)) > 1
+        index = _first_playing(path, *version(path)) if is_ambiguous else None
+        yield container, choose_pictures(path, container, index)
 
 
-def choose_pictures(name: str | Path, container: InputContainer) -> VideoStream:
-    """Choose the first stream of pictures, make it ready to be decoded, and let the others be.
+def version(path: Path) -> tuple[int, int]:
+    """Give two numbers that change when the file does."""
+    if not path.exists():
+        return 0, 0  # opening it will say so
+    status = path.stat()
+    return status.st_size, status.st_mtime_ns
+
+
+def choose_pictures(
+    name: str | Path, container: InputContainer, index: int | None = None
+) -> VideoStream:
+    """Make one stream of pictures ready to be decoded, and let the others be.
+
+    Args:
+        name: of the file, for messages.
+        container: an open file or connection.
+        index: of the stream; by default the one that is preferred by what the header says.
 
     Raises:
         ValueError: there is none, or it cannot be decoded here; the message says why.
     """
-    pictures = [
-        stream
-        for stream in container.streams.video
-        if not stream.disposition & Disposition.attached_pic  # the cover of a song
-    ]
+    pictures = choice.by_preference(container)
     if not pictures:
         raise ValueError(f"{name}: the file has no pictures (only sound?); give a video")
-    if pictures[0].codec_context is None:
+    chosen = next((stream for stream in pictures if stream.index == index), pictures[0])
+    if chosen.codec_context is None:
         raise ValueError(f"{name}: the codec is not known here; convert the video to H.264")
-    _check_size(name, pictures[0])
-    pictures[0].codec_context.options = dict(codec_options)
-    for stream in container.streams:
-        if stream is not pictures[0]:
-            stream.discard = Discard.all
-    if pictures[0].width * pictures[0].height >= _LARGE_PICTURE:
-        pictures[0].thread_type = "AUTO"
+    _check_size(name, chosen)
+    chosen.codec_context.options = dict(codec_options)
+    choice.only(container, chosen)
+    if chosen.width * chosen.height >= _LARGE_PICTURE:
+        chosen.thread_type = "AUTO"
     else:
-        pictures[0].thread_count = 1
-    return pictures[0]
+        chosen.thread_count = 1
+    return chosen
 
 
 def packets(path: Path, container: InputContainer, stream: VideoStream) -> Iterator[Packet]:
@@ -141,6 +142,27 @@ def timed_frames(path: Path, is_counted: bool) -> Iterator[tuple[int, VideoFrame
     """Decode a whole file, in the order of showing: ticks, or numbers if counted, and frames."""
     with open_video(path) as (container, stream):
         yield from with_ticks(frames(path, container, stream), is_counted)
+
+
+def _open(path: Path) -> InputContainer:
+    _check_is_filled_file(path)
+    try:
+        return av.open(
+            str(path.absolute()),  # absolute, so that a file named "http:x" is a file
+            mode="r",
+            options=codec_options,
+            container_options={"protocol_whitelist": "file", "format_whitelist": FORMATS},
+            metadata_errors="replace",
+        )
+    except av.error.MemoryError:
+        raise
+    except (av.error.FFmpegError, OSError) as error:
+        raise ValueError(f"{path}: {_why_it_does_not_open(path, error)}") from error
+
+
+@functools.lru_cache(maxsize=16)
+def _first_playing(path: Path, size: int, modified: int) -> int:
+    return choice.first_playing(lambda: _open(path))
 
 
 def _check_is_filled_file(path: Path) -> None:

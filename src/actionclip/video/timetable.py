@@ -77,7 +77,7 @@ class Timetable:
 
 def opening(path: Path) -> Opening:
     """Decode the first frame and say what it tells."""
-    return _opening(path, *_version(path))
+    return _opening(path, *source.version(path))
 
 
 def opening_with(container: InputContainer, stream: VideoStream, frame: VideoFrame) -> Opening:
@@ -101,7 +101,7 @@ def opening_with(container: InputContainer, stream: VideoStream, frame: VideoFra
 
 def timetable(path: Path) -> Timetable:
     """Read the times of all frames."""
-    return _timetable(path, *_version(path))
+    return _timetable(path, *source.version(path))
 
 
 def warn_if_cut(path: Path, start: Opening, end_tick: int, what: str) -> None:
@@ -116,14 +116,6 @@ def warn_if_cut(path: Path, start: Opening, end_tick: int, what: str) -> None:
             start.announced_seconds,
             what,
         )
-
-
-def _version(path: Path) -> tuple[int, int]:
-    """Give two numbers that change when the file does."""
-    if not path.exists():
-        return 0, 0  # opening it will say so
-    status = path.stat()
-    return status.st_size, status.st_mtime_ns
 
 
 @functools.lru_cache(maxsize=16)
