@@ -54,10 +54,19 @@ def test_a_label_file_is_read_line_by_line_without_comments(tmp_path: Path):
 def test_a_label_file_that_is_not_text_is_refused_by_name(tmp_path: Path):
     path = tmp_path / "labels.txt"
     path.write_bytes(b"caf\xe9 latte")
-    with pytest.raises(ValueError, match=r"labels\.txt: not UTF-8 text"):
+    with pytest.raises(ValueError, match=r"labels\.txt:1: not UTF-8 text .*save the file as UTF-8"):
         labels.read(path)
 
 
 def test_a_missing_label_file_is_named(tmp_path: Path):
     with pytest.raises(FileNotFoundError, match=r"nowhere\.txt: no such file"):
         labels.read(tmp_path / "nowhere.txt")
+
+
+@pytest.mark.parametrize(
+    "label", ["cafe\u0301  visit", "caf\u00e9\u00a0visit", "\ufeffcaf\u00e9 visit "]
+)
+def test_a_label_is_the_same_however_its_letters_and_spaces_are_encoded(label: str):
+    assert labels.check([label]) == ["caf\u00e9 visit"]
+    with pytest.raises(ValueError, match="say the same"):
+        labels.check(["caf\u00e9 visit", label])

@@ -43,7 +43,7 @@ def main() -> None:
     """Run the program and turn mistakes into one line and an exit status."""
     os.environ.setdefault("HF_HUB_VERBOSITY", "error")  # what it retries, our error line sums up
     try:
-        with terminal.showing_warnings():
+        with terminal.showing_log():
             app()
     except BrokenPipeError:  # the reader of our output left, as `head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -49,17 +49,28 @@ def score(written: str | None) -> float | Literal["auto"] | None:
     return number
 
 
+class _Labelled(logging.Formatter):
+    """Notes below warnings, warnings from there on."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        kind = "warning" if record.levelno >= logging.WARNING else "note"
+        return f"{kind}: {super().format(record)}"
+
+
 @contextmanager
-def showing_warnings() -> Iterator[None]:
-    """Print what the library logs meanwhile, one line each, from warnings upward."""
+def showing_log() -> Iterator[None]:
+    """Print what the library logs meanwhile, one line each: notes and warnings."""
     handler = logging.StreamHandler()
-    handler.setFormatter(logging.Formatter("warning: %(message)s"))
+    handler.setFormatter(_Labelled("%(message)s"))
     library = logging.getLogger("actionclip")
+    level = library.level
     library.addHandler(handler)
+    library.setLevel(logging.INFO)
     try:
         yield
     finally:
         library.removeHandler(handler)
+        library.setLevel(level)
 
 
 def progress(unit: str) -> Progress:

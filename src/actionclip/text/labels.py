@@ -4,15 +4,32 @@ Data sets write `ApplyEyeMakeup` or `brush_hair`; a text tower knows words. A la
 holds a space was written by a person and stays as it is. Lists are checked before any work is done.
 """
 
+import logging
 import re
+import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
 
+from actionclip.text import label_files
+from actionclip.text.text_files import read_text
+
+_logger = logging.getLogger(__name__)
+
+_INVISIBLE = dict.fromkeys(map(ord, "\u200b\u2060\ufeff\u00ad"))
 _CAMEL = re.compile(
     r"(?<=[a-z0-9])(?=[A-Z])"  # Apply|Eye
     r"|(?<=[A-Z])(?=[A-Z][a-z])(?![A-Z](?:ing|s|ed)\b)"  # TV|Games, but DJing
     r"|(?<=\d)(?=[A-Za-z])"  # 2|Hand
 )
+
+
+def normalize(label: str) -> str:
+    """Give the one way to write a label: composed letters (NFC), single spaces, nothing invisible.
+
+    >>> normalize("cafe\u0301  visit ") == normalize("caf\u00e9\u00a0visit") == "caf\u00e9 visit"
+    True
+    """
+    return " ".join(unicodedata.normalize("NFC", label.translate(_INVISIBLE)).split())
 
 
 def clean(label: str) -> str:
@@ -21,15 +38,15 @@ def clean(label: str) -> str:
     >>> clean("ApplyEyeMakeup"), clean("brush_hair"), clean("PlayTVGames"), clean("a  Thai dance ")
     ('apply eye makeup', 'brush hair', 'play TV games', 'a Thai dance')
     """
-    words = label.split()
-    if len(words) != 1:
-        return " ".join(words)
+    label = normalize(label)
+    if " " in label:
+        return label
     words = _CAMEL.sub(" ", label.replace("_", " ")).split()
     return " ".join(word.lower() if word == word.capitalize() else word for word in words)
 
 
 def check(labels: Sequence[str], source: str = "labels") -> list[str]:
-    """Return the labels, stripped, if they can be told apart.
+    """Return the labels, normalized, if they can be told apart.
 
     Args:
         labels: the labels in order.
@@ -52,31 +69,37 @@ def check(labels: Sequence[str], source: str = "labels") -> list[str]:
                 " say the same; keep one of them"
             )
         seen[words] = number
-    return [label.strip() for label in labels]
+    return [normalize(label) for label in labels]
 
 
 def read(path: Path) -> list[str]:
-    """Read labels from a text file, one a line (see `read_lines`).
+    """Read the labels of a file of any usual layout (`label_files`), in the order of their ids.
+
+    A layout that is not plain lines is logged.
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: it is not UTF-8 text, holds no label, or two that say the same.
+        ValueError: the file holds no label, or two that say the same, or cannot be understood.
     """
-    return check(read_lines(path), str(path))
+    return check(read_file(path).names, str(path))
+
+
+def read_file(path: Path) -> label_files.LabelFile:
+    """Read a label file with its ids, without checking the labels; otherwise as `read`."""
+    found = label_files.read(path)
+    if found.layout:
+        _logger.info("%s: %s; %d labels", path, found.layout, len(found.names))
+    return found
 
 
 def read_lines(path: Path) -> list[str]:
-    """Read the lines of a UTF-8 text file, without the empty ones and those that begin with #.
+    """Read the lines of a text file, without the empty ones and those that begin with #.
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: it is not UTF-8 text.
+        ValueError: it is not text.
     """
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no such file; give a text file with one entry a line")
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{path}: not UTF-8 text ({error.reason}); save it as UTF-8") from error
-    lines = (line.strip() for line in text.splitlines())
+    lines = (line.strip() for line in read_text(path).split("\n"))
     return [line for line in lines if line and not line.startswith("#")]
