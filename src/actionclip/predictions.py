@@ -18,6 +18,7 @@ from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from actionclip.model.calibration import Calibration
+from actionclip.text import labels as label_text
 
 Threshold = float | Literal["auto"]
 """From which score on a label is named: a number, 0…1, or what was fitted for each label."""
@@ -66,7 +67,11 @@ def rank(
     if threshold is None:
         return ranked
     if threshold == "auto":
-        return [one for one in ranked if one.score >= calibration.threshold_of(one.label)]
+        return [
+            one
+            for one in ranked
+            if one.score >= calibration.threshold_of(label_text.clean(one.label))
+        ]
     return [one for one in ranked if one.score >= threshold]
 
 

@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 
 from actionclip.cli import main
+from actionclip.training import prepare, recipe
 
 
 @pytest.fixture
@@ -41,3 +42,32 @@ def test_a_mistake_is_one_line_and_status_2_and_leaves_nothing(run, tmp_path, ar
     assert len(errors) == 1
     assert complaint in errors[0]
     assert sorted(Path(tmp_path).iterdir()) == before
+
+
+def test_the_label_file_and_the_videos_of_a_list_go_into_the_recipe(run, tmp_path, moving_square):
+    (tmp_path / "videos").mkdir()
+    for number in range(8):
+        (tmp_path / "videos" / f"{number}.mp4").write_bytes(moving_square.read_bytes())
+    (tmp_path / "lists").mkdir()
+    (tmp_path / "lists" / "train.txt").write_text("0.mp4 0\n1.mp4 1\n2.mp4 0\n3.mp4 1\n")
+    (tmp_path / "lists" / "val.txt").write_text("4.mp4 0\n5.mp4 1\n")
+    (tmp_path / "names.csv").write_text("id;name\n1;jumping\n0;running\n", encoding="utf-8-sig")
+    status, out, err = run(
+        *("--data", "lists/train.txt", "--videos", "videos", "--labels", "names.csv"),
+        *("--model", "nowhere.pt", "--device", "cpu"),
+    )
+    assert status == 2
+    assert "nowhere.pt" in err
+    assert "note: names.csv: a table with the columns id, name" in err
+    chosen = recipe.parse(out, "the recipe").data
+    assert (chosen.videos, chosen.labels) == ("videos", "names.csv")
+    train, held_out = prepare.read_data(recipe.parse(out, "the recipe"))
+    assert train.labels == ("running", "jumping")
+    assert [example.labels for example in held_out.examples] == [("running",), ("jumping",)]
+
+
+@pytest.mark.parametrize("option", ["--labels", "--videos", "--model"])
+def test_what_goes_with_data_is_a_key_of_a_recipe(run, option):
+    status, _, err = run("a.toml", option, "x")
+    assert status == 2
+    assert f"{option} goes with --data; in a recipe it is " in err

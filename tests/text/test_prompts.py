@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actionclip.text import prompts
+from actionclip.text import labels, prompts
 
 
 def test_the_paper_has_sixteen_templates_of_every_kind():

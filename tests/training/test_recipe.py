@@ -60,8 +60,24 @@ def test_a_missing_recipe_is_named():
 
 
 def test_without_a_gpu_a_head_is_trained_from_kept_features(squares):
-    chosen = suggestion.suggest(squares, "lite", has_gpu=False)
+    chosen = suggestion.suggest(Data(path=str(squares)), "lite", has_gpu=False)
     assert chosen.weights.freeze == ["encoder.vision_tower", "encoder.text_tower"]
     assert chosen.data.cached_views > 0
     assert chosen.optim.batch_size <= 18
     assert recipe.parse(recipe.write(chosen), "x") == chosen
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_a_recipe_is_read_in_any_unicode_encoding(tmp_path, encoding):
+    path = tmp_path / "café.toml"
+    path.write_bytes('[data]\r\npath = "café"\r\n'.encode(encoding))
+    assert recipe.read(path).data.path == "café"
+
+
+def test_a_recipe_in_another_encoding_is_refused_by_file_line_and_encoding(tmp_path):
+    path = tmp_path / "recipe.toml"
+    path.write_bytes('[data]\npath = "café"\n'.encode("latin-1"))
+    with pytest.raises(
+        ValueError, match=r"recipe\.toml:2: not UTF-8 text .*Latin-1.*save the file"
+    ):
+        recipe.read(path)

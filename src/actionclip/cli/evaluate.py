@@ -93,6 +93,7 @@ def evaluate(
         from actionclip.evaluation import markdown as text
         from actionclip.evaluation import page, strips
         from actionclip.evaluation.evaluate import Conditions
+        from actionclip.training import prepare
         from actionclip.training import recipe as recipes
     except ModuleNotFoundError as error:
         raise ModuleNotFoundError(
@@ -114,6 +115,7 @@ def evaluate(
         assert given is not None
         data, is_whole = Path(given.data.path), given.data.whole_videos
         videos = videos or (Path(given.data.videos) if given.data.videos else None)
+        candidates = candidates or prepare.labels_of(given.data)
     annotations = evaluation.read(data, videos, candidates, whole_videos=is_whole)
     device, is_first = _join_processes(device)
     subject = trained.subject(

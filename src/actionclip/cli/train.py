@@ -19,6 +19,16 @@ def train(
         Path | None,
         typer.Option(metavar="DATA", help="Without a recipe: a folder per label, or a CSV."),
     ] = None,
+    videos: Annotated[
+        Path | None,
+        typer.Option(metavar="FOLDER", help="With --data: the videos, if not beside the list."),
+    ] = None,
+    labels: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE", help="With --data: the labels of a list of numbers; or a set."
+        ),
+    ] = None,
     model: Annotated[
         str | None, typer.Option(help="With --data: what to start from; lite by default.")
     ] = None,
@@ -38,8 +48,13 @@ def train(
     """
     if (recipe is None) == (data is None):
         raise ValueError("give a recipe, or --data with a folder of clips; one of the two")
-    if model is not None and data is None:
-        raise ValueError("--model goes with --data; in a recipe it is model.start")
+    for option, value, key in (
+        ("--model", model, "model.start"),
+        ("--videos", videos, "data.videos"),
+        ("--labels", labels, "data.labels"),
+    ):
+        if value is not None and data is None:
+            raise ValueError(f"{option} goes with --data; in a recipe it is {key}")
     if recipe is not None and not recipe.is_file():
         raise FileNotFoundError(f"{recipe}: no such recipe; check the path")
     named_after = recipe if recipe is not None else data
@@ -52,12 +67,13 @@ def train(
         raise ModuleNotFoundError(
             f"training needs {error.name}: pip install 'actionclip[train]'"
         ) from error
+    from actionclip.text import text_files
     from actionclip.training.train import Stopped
 
     if data is not None:
-        text = _suggested(data, model or "lite", output, device)
+        text = _suggested(data, videos, labels, model or "lite", output, device)
     else:
-        text = named_after.read_text(encoding="utf-8")
+        text = text_files.read_text(named_after)
     try:
         with terminal.progress("clips") as encoding, terminal.progress("clips") as training:
             features = encoding.add_task("computing features", total=None, visible=False)
@@ -86,7 +102,14 @@ def train(
         _print_result(output)
 
 
-def _suggested(data: Path, model: str, output: Path, device: str | None) -> str:
+def _suggested(
+    data: Path,
+    videos: Path | None,
+    labels: str | None,
+    model: str,
+    output: Path,
+    device: str | None,
+) -> str:
     """Choose a recipe and print it; a run that goes on keeps the one it began with."""
     import torch
 
@@ -97,7 +120,9 @@ def _suggested(data: Path, model: str, output: Path, device: str | None) -> str:
     if kept.is_file():
         return kept.read_text(encoding="utf-8")
     has_gpu = device != "cpu" and torch.cuda.is_available()
-    text = recipes.write(suggestion.suggest(data, model, has_gpu=has_gpu)) + "\n"
+    chosen = {"path": str(data), "videos": str(videos) if videos else None, "labels": labels}
+    chosen = recipes.Data(**{key: value for key, value in chosen.items() if value is not None})
+    text = recipes.write(suggestion.suggest(chosen, model, has_gpu=has_gpu)) + "\n"
     print(text)
     return text
 

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from actionclip.cli import terminal
-from actionclip.data import reading
 from actionclip.evaluation.evaluate import Subject
 from actionclip.evaluation.scoring import CLASSIFIER, ByClassifier
 from actionclip.recognizer import Recognizer
@@ -61,9 +60,9 @@ def _labels_of(recipe: Recipe | None) -> tuple[str, ...]:
     """Read the labels of what a recipe trains on, if that is still there."""
     if recipe is None:
         return ()
-    data, videos = recipe.data.path, recipe.data.videos
+    data = recipe.data.path
     try:
-        return reading.read(Path(data), Path(videos) if videos else None).labels
+        return prepare.read_annotations(recipe.data).labels
     except FileNotFoundError:
         terminal.note(
             f"the data that the model was trained on is not here ({data}), so its labels are"

@@ -18,7 +18,7 @@ from actionclip.experiments import catalogue, few_shot, results, shots, trial
 from actionclip.experiments.results import Provenance, Row
 from actionclip.model.actionclip import ActionCLIP
 from actionclip.training import suggestion
-from actionclip.training.recipe import Recipe
+from actionclip.training.recipe import Data, Recipe
 
 _CURVES = {
     "shots": ("A few clips of new labels (figure 3)", shots.run),
@@ -126,7 +126,7 @@ def _rows(
 
 def _recipe(data: Path, model: str, epochs: int, *, has_gpu: bool) -> Recipe:
     """Give what is chosen for such data, with one view of each clip and so many epochs."""
-    chosen = suggestion.suggest(data, model, has_gpu=has_gpu)
+    chosen = suggestion.suggest(Data(path=str(data)), model, has_gpu=has_gpu)
     document = chosen.model_dump(exclude_unset=True)
     document["optim"] |= {"epochs": epochs, "warmup_epochs": epochs / 20}
     document.setdefault("computing", {})["trackers"] = []

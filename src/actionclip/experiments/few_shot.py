@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from actionclip.data import reading
 from actionclip.evaluation import evaluate as evaluation
 from actionclip.evaluation import protocols
 from actionclip.evaluation.evaluate import Conditions, Subject
 from actionclip.experiments import trial
 from actionclip.experiments.shots import Point
 from actionclip.recognizer import Recognizer
+from actionclip.training import prepare
 from actionclip.training.recipe import Recipe
 
 KIND = "top-1"
@@ -41,8 +41,7 @@ def run(
         FileNotFoundError: there is no such data or model.
         ValueError: something is wrong with data or model; a label has no clip to train on.
     """
-    videos = Path(recipe.data.videos) if recipe.data.videos else None
-    annotations = reading.read(Path(recipe.data.path), videos)
+    annotations = prepare.read_annotations(recipe.data)
     numbers = protocols.possible_shots(annotations)
     total = 1 + len(numbers) * num_draws
     on_trial(0, total)

@@ -13,11 +13,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from actionclip.data import reading
 from actionclip.data.annotations import Annotations
 from actionclip.data.formats import table
 from actionclip.evaluation import protocols
 from actionclip.experiments import trial
+from actionclip.training import prepare
 from actionclip.training.recipe import Recipe
 
 KINDS = {"multimodal": "contrastive", "unimodal": "classifier"}
@@ -70,8 +70,7 @@ def run(
         FileNotFoundError: there is no such data or model.
         ValueError: something is wrong with data or model, or a label has too few clips.
     """
-    videos = Path(recipe.data.videos) if recipe.data.videos else None
-    annotations = reading.read(Path(recipe.data.path), videos)
+    annotations = prepare.read_annotations(recipe.data)
     if annotations.is_multi_label or len(annotations.labels) < 4:
         raise ValueError(
             f"{recipe.data.path}: {len(annotations.labels)} labels; few-shot curves need four or "
@@ -84,7 +83,7 @@ def run(
     table.write(base, folder / "base.csv", root)
     table.write(novel, folder / "novel.csv", root)
     recipe = recipe.model_copy(
-        update={"data": recipe.data.model_copy(update={"videos": str(root)})}
+        update={"data": recipe.data.model_copy(update={"videos": str(root), "labels": None})}
     )
     points: list[Point] = []
     total = len(KINDS) * (1 + num_seeds * (1 + len(shots)))

@@ -74,7 +74,9 @@ def measure(recipe: Recipe, checkpoint: Path, device: str | None = None) -> Repo
     chosen = recipe.data
     data = Path(chosen.path)
     videos = Path(chosen.videos) if chosen.videos else None
-    annotations = evaluate.read(data, videos, whole_videos=chosen.whole_videos)
+    annotations = evaluate.read(
+        data, videos, prepare.labels_of(chosen), whole_videos=chosen.whole_videos
+    )
     is_classifier = recipe.loss.kind == "classifier"
     subject = Subject(
         Recognizer.load(checkpoint, device=device),

@@ -22,10 +22,10 @@ from actionclip.data.annotations import Annotations
 from actionclip.data.clips import Sampling
 from actionclip.model import precision
 from actionclip.model.actionclip import ActionCLIP
-from actionclip.text import prompts
+from actionclip.text import label_sets, prompts
 from actionclip.training import lora, optim, random_start
 from actionclip.training.cached import CachedFeatures, Progress
-from actionclip.training.recipe import Recipe
+from actionclip.training.recipe import Data, Recipe
 from actionclip.training.run import Run
 from actionclip.training.sources import Source, Videos
 
@@ -68,7 +68,7 @@ def read_data(recipe: Recipe, num_processes: int = 1) -> tuple[Annotations, Anno
         ValueError: something is wrong with it, or it does not go with the recipe; says what to do.
     """
     chosen, batch_size = recipe.data, recipe.optim.batch_size
-    found = reading.read(Path(chosen.path), Path(chosen.videos) if chosen.videos else None)
+    found = read_annotations(chosen)
     if chosen.whole_videos:
         found = found.whole_videos()
     if len(found.labels) < 2:
@@ -88,6 +88,22 @@ def read_data(recipe: Recipe, num_processes: int = 1) -> tuple[Annotations, Anno
             "choose a multiple"
         )
     return train, held_out
+
+
+def read_annotations(chosen: Data) -> Annotations:
+    """Read all examples of the data that a recipe names.
+
+    Raises:
+        FileNotFoundError: there is no such data or label file.
+        ValueError: something is wrong with it.
+    """
+    videos = Path(chosen.videos) if chosen.videos else None
+    return reading.read(Path(chosen.path), videos, labels_of(chosen))
+
+
+def labels_of(chosen: Data) -> list[str] | None:
+    """Read the label file that a recipe names; None if it names none."""
+    return label_sets.find(chosen.labels) if chosen.labels else None
 
 
 def load_start(recipe: Recipe) -> ActionCLIP:

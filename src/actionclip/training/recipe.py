@@ -18,6 +18,7 @@ from pydantic_core import ErrorDetails
 
 from actionclip.model.config import TEMPORAL_HEADS
 from actionclip.model.temporal_heads import INITIALISATIONS
+from actionclip.text.text_files import read_text
 from actionclip.training.loss import Target
 
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -69,6 +70,8 @@ class Data(_Section):
     """A folder per label, a CSV, or a benchmark's own files; relative to where you stand."""
     videos: str | None = None
     """The folder of the videos, if not that of `path`."""
+    labels: str | None = None
+    """The label file of a list of numbers; or all labels in their order; or a set: kinetics400."""
     whole_videos: bool = False
     """Merge the parts of a video into one clip that has all their labels, as Charades is scored."""
     shots: Count | None = None
@@ -197,11 +200,11 @@ def read(path: Path) -> Recipe:
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: it is not TOML, names an unknown key or an impossible value; says which.
+        ValueError: it is not text or TOML, or names an unknown key or an impossible value.
     """
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no such recipe; check the path")
-    return parse(path.read_text(encoding="utf-8"), str(path))
+    return parse(read_text(path), str(path))
 
 
 def parse(text: str, where: str) -> Recipe:
@@ -232,7 +235,8 @@ def _lines(name: str, section: _Section) -> Iterator[str]:
 
 
 def _set(section: _Section) -> list[str]:
-    return [key for key in type(section).model_fields if key in section.model_fields_set]
+    keys = (key for key in type(section).model_fields if key in section.model_fields_set)
+    return [key for key in keys if getattr(section, key) is not None]  # TOML has no null
 
 
 def _complaint(detail: ErrorDetails) -> str:

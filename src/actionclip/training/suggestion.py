@@ -5,9 +5,7 @@ Knows no run; what comes out is a recipe like any other, to be kept and edited.
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from actionclip.data import reading
+from actionclip.training import prepare
 from actionclip.training.recipe import Computing, Data, Model, Optim, Prompts, Recipe, Weights
 
 CLIPS_TO_MOVE_TOWERS = 2000
@@ -16,11 +14,11 @@ STEPS_OF_A_HEAD = 1500
 _MOST_EPOCHS = 200
 
 
-def suggest(data: Path, model: str, *, has_gpu: bool) -> Recipe:
+def suggest(chosen: Data, model: str, *, has_gpu: bool) -> Recipe:
     """Choose how to train a model on data.
 
     Args:
-        data: anything that `reading.read` takes.
+        chosen: the data, with its videos and labels.
         model: lite, a name on a hub, a checkpoint folder or an official .pt file.
         has_gpu: whether there is one to train on.
 
@@ -28,12 +26,12 @@ def suggest(data: Path, model: str, *, has_gpu: bool) -> Recipe:
         FileNotFoundError: there is no such data.
         ValueError: something is wrong with it.
     """
-    num_clips = len(reading.read(data).of_split("train").examples)
+    num_clips = len(prepare.read_annotations(chosen).of_split("train").examples)
     templates = Prompts(templates="bare" if model == "lite" else "paper")
     if has_gpu and model != "lite" and num_clips >= CLIPS_TO_MOVE_TOWERS:
         return Recipe(
             model=Model(start=model, temporal_head="transformer"),
-            data=Data(path=str(data), num_workers=8),
+            data=chosen.model_copy(update={"num_workers": 8}),
             prompts=templates,
             optim=Optim(epochs=30, warmup_epochs=3, batch_size=128, micro_batch_size=32),
             weights=Weights(ema_decay=0.999),
@@ -42,7 +40,7 @@ def suggest(data: Path, model: str, *, has_gpu: bool) -> Recipe:
     epochs = min(_MOST_EPOCHS, max(10, STEPS_OF_A_HEAD // max(1, num_clips // batch_size)))
     return Recipe(
         model=Model(start=model, temporal_head="motion"),
-        data=Data(path=str(data), augmentation="none", cached_views=4),
+        data=chosen.model_copy(update={"augmentation": "none", "cached_views": 4}),
         prompts=templates,
         optim=Optim(
             epochs=epochs,
