@@ -1,9 +1,14 @@
 """Open-vocabulary action recognition: name any actions, learn which of them a video shows.
 
-The public names are imported on first use, so that `import actionclip` costs nothing.
+The public names are imported on first use, so that `import actionclip` costs nothing. Telemetry of
+the libraries below is turned off here, before any of them is imported, for this process and its
+children.
 """
 
 import importlib
+import logging
+import os
+import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -20,6 +25,22 @@ _HOMES = {
     "Prediction": "actionclip.predictions",
     "Recognizer": "actionclip.recognizer",
 }
+
+
+def _turn_off_telemetry() -> None:
+    """Turn off what libraries would send; most read these variables when they are imported."""
+    already_on = "onnxruntime" in sys.modules and os.environ.get("ORT_DISABLE_TELEMETRY") != "1"
+    os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # else it writes a device id and connects
+    os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
+    if already_on:
+        sys.modules["onnxruntime"].disable_telemetry_events()
+        logging.getLogger(__name__).warning(
+            "onnxruntime was imported before actionclip, with its telemetry on, and sends what it "
+            "has collected until now; import actionclip first, or set ORT_DISABLE_TELEMETRY=1"
+        )
+
+
+_turn_off_telemetry()
 
 
 def __getattr__(name: str) -> object:

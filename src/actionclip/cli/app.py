@@ -42,6 +42,9 @@ def actionclip() -> None:
 def main() -> None:
     """Run the program and turn mistakes into one line and an exit status."""
     os.environ.setdefault("HF_HUB_VERBOSITY", "error")  # what it retries, our error line sums up
+    if "HOME" in os.environ:  # matplotlib's list of fonts lies in our cache, not beside it
+        cache = os.environ.get("XDG_CACHE_HOME") or f"{os.environ['HOME']}/.cache"
+        os.environ.setdefault("MPLCONFIGDIR", f"{cache}/actionclip/matplotlib")
     try:
         with terminal.showing_log():
             app()
