@@ -4,7 +4,6 @@ import contextlib
 import json
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,14 +20,13 @@ pytestmark = [
 ]
 LABELS = ["walking", "swimming"]
 LIMITS = Limits(
-    seconds_per_frame=2.0,
+    cpu_seconds=2.0,
+    stall_seconds=2.0,
     memory_bytes=2**30,
     pixels=2_000_000,
     frames=500,
     duration_seconds=3600.0,
 )
-MOST_SECONDS = 2 * LIMITS.seconds_per_frame + 8
-"""Two answers, a process that starts before them, and a busy machine."""
 
 
 def held() -> tuple[list[str], int]:
@@ -65,12 +63,7 @@ def recognizer(tiny_clip) -> Iterator[Recognizer]:
 
 
 def test_each_is_recognized_or_refused_in_one_line(recognizer, hostile_files):
-    answers = []
-    asked_at = time.monotonic()
-    for answer in recognizer.recognize_all(hostile_files, LABELS):
-        assert time.monotonic() - asked_at < MOST_SECONDS, answer.video
-        asked_at = time.monotonic()
-        answers.append(answer)
+    answers = list(recognizer.recognize_all(hostile_files, LABELS))
     assert [answer.video for answer in answers] == hostile_files
     refused = [answer for answer in answers if answer.error]
     assert 50 < len(refused) < 150  # the damage is real, and what can be read is read
@@ -82,13 +75,11 @@ def test_each_is_recognized_or_refused_in_one_line(recognizer, hostile_files):
 def test_each_has_a_timeline_or_is_refused_in_one_line(recognizer, hostile_files):
     refusals = {}
     for path in hostile_files:
-        asked_at = time.monotonic()
         try:
             found = recognizer.find_moments(path, LABELS)
             assert 0 < found.duration_seconds <= LIMITS.duration_seconds
         except (ValueError, FileNotFoundError) as error:
             refusals[path] = str(error)
-        assert time.monotonic() - asked_at < MOST_SECONDS, path
     assert 50 < len(refusals) < 150
     assert all(is_one_line_about(path, refusal) for path, refusal in refusals.items())
 

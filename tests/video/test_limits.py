@@ -1,6 +1,7 @@
 import gc
 import json
 import logging
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -19,7 +20,7 @@ from actionclip.video.limits import Decoder, Limits
 
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc, or limits memory")
 SMALL = Limits(
-    seconds_per_frame=20.0,
+    cpu_seconds=20.0,
     memory_bytes=2**30,
     pixels=2_000_000,
     frames=500,
@@ -52,7 +53,7 @@ def is_gone(pid: int) -> bool:
 
 
 def wait_until(is_true: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 120  # only ends a hang
     while not is_true():
         assert time.monotonic() < deadline
         time.sleep(0.02)
@@ -188,32 +189,29 @@ def test_a_stream_of_a_closed_decoder_says_so(ordinary):
 
 
 def test_a_video_that_takes_too_long_is_refused_and_the_next_one_is_read(endless, ordinary):
-    with Decoder(replace(SMALL, seconds_per_frame=0.5)) as decoder:
-        decoder.probe(ordinary)  # so that the time to start is not in what is measured
-        started = time.monotonic()
-        with pytest.raises(ValueError, match=r"0\.5 seconds") as caught:
+    with Decoder(replace(SMALL, cpu_seconds=0.5)) as decoder:
+        with pytest.raises(ValueError, match=r"0\.5 seconds of processor time") as caught:
             decoder.probe(endless)
-        assert time.monotonic() - started < 3
         assert "allow more" in refusal(caught, endless)
         assert decoder.probe(ordinary).num_frames == 70
 
 
 def test_one_who_is_slow_to_look_is_not_a_slow_video(ordinary):
-    with Decoder(replace(SMALL, seconds_per_frame=1.0)) as decoder:
+    with Decoder(replace(SMALL, stall_seconds=0.2)) as decoder:
         stream = decoder.stream_frames(ordinary, 4.0)
         next(stream)
-        time.sleep(1.5)
+        time.sleep(0.5)
         assert len(list(stream)) == 11
 
 
 @LINUX
 def test_a_stopped_process_is_noticed(ordinary):
     before = set(children())
-    with Decoder(replace(SMALL, seconds_per_frame=0.5)) as decoder:
+    with Decoder(replace(SMALL, stall_seconds=0.5)) as decoder:
         decoder.probe(ordinary)
         [its_own] = set(children()) - before
         os.kill(its_own, signal.SIGSTOP)
-        with pytest.raises(ValueError, match=r"0\.5 seconds"):
+        with pytest.raises(ValueError, match=r"no progress for 0\.5 seconds"):
             decoder.probe(ordinary)
         assert decoder.probe(ordinary).num_frames == 70
 
@@ -339,6 +337,45 @@ def test_the_process_ends_when_the_one_who_asks_is_killed(is_busy, ordinary, end
 
 
 @LINUX
+@pytest.mark.parametrize("method", ["fork", "spawn"])
+def test_another_process_starts_decoding_processes_of_its_own(ordinary, method):
+    with Decoder() as decoder:
+        decoder.probe(ordinary)
+        stream = decoder.stream_frames(ordinary, 25.0)
+        next(stream)
+        mine = set(children())
+        with multiprocessing.get_context(method).Pool(1) as pool:
+            for _ in range(2):  # the second request goes to the same process as the first
+                num_frames, theirs = pool.apply(probe_and_list_children, (decoder, ordinary))
+                assert num_frames == 70
+                assert len(theirs) == 1
+                assert mine.isdisjoint(theirs)
+        wait_until(lambda: is_gone(theirs[0]))
+        assert len(list(stream)) == 69  # nobody else has ended or read it
+        assert decoder.probe(ordinary).num_frames == 70
+
+
+def probe_and_list_children(decoder: Decoder, path: Path) -> tuple[int, list[int]]:
+    """Run in another process."""
+    return decoder.probe(path).num_frames, children()
+
+
+@LINUX
+def test_a_forked_process_does_not_keep_decoding_processes_alive(ordinary):
+    with Decoder() as decoder:
+        decoder.probe(ordinary)
+        [child] = [other._process.pid for other in decoder._children]
+        forked = multiprocessing.get_context("fork").Process(target=time.sleep, args=(600,))
+        forked.start()
+        stdin = decoder._children[0]._process.stdin
+        assert stdin
+        stdin.close()  # as when this process ends
+        wait_until(lambda: is_gone(child))
+        forked.kill()
+        forked.join()
+
+
+@LINUX
 def test_a_decoder_that_is_forgotten_leaves_no_process(ordinary):
     before = children(), num_open_files()
     decoder = Decoder()
@@ -359,7 +396,7 @@ def test_a_process_that_answers_nonsense_is_an_error(ordinary, monkeypatch):
         with Decoder() as decoder:
             decoder.probe(ordinary)
             monkeypatch.setattr(json, "loads", lambda _, answer=answer: answer)
-            with pytest.raises(ValueError, match="astray") as caught:
+            with pytest.raises(ValueError, match="invalid response") as caught:
                 decoder.probe(ordinary)
             monkeypatch.undo()
         refusal(caught, ordinary)
@@ -386,11 +423,10 @@ def test_hostile_files_give_frames_or_one_line(hostile_files, capfd, caplog):
 
     before = (children(), num_open_files()) if sys.platform == "linux" else None
     num_readable = 0
-    limits = replace(SMALL, seconds_per_frame=1.0)
+    limits = replace(SMALL, cpu_seconds=1.0)
     with Decoder(limits) as decoder:
         for path in hostile_files:
             for read in (probe, read_eight, stream):
-                started = time.monotonic()
                 message = None
                 try:
                     read(path)
@@ -400,8 +436,6 @@ def test_hostile_files_give_frames_or_one_line(hostile_files, capfd, caplog):
                     assert message.startswith(f"{path}: ")
                     assert "\n" not in message
                 num_readable += message is None
-                # two answers, and a process that starts before them
-                assert time.monotonic() - started < 2 * limits.seconds_per_frame + 5, path
     assert all("\n" not in record.getMessage() for record in caplog.records)
     assert capfd.readouterr() == ("", "")
     assert 200 < num_readable < 500  # the damage is real, and what can be read is read

@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import os
 import statistics
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
@@ -19,7 +20,7 @@ from pathlib import Path
 from actionclip.data import frame_folders, likeness, reading
 from actionclip.data.annotations import Annotations, Example, FrameFolder, Split
 from actionclip.data.problems import Problems
-from actionclip.video import decode
+from actionclip.video.limits import SHARED_DECODER
 
 Progress = Callable[[int, int], None]
 """Called with the number of videos done and that of all."""
@@ -127,7 +128,7 @@ def _look_at_videos(examples: Sequence[Example], progress: Progress) -> dict[Pat
     """Open each video once; give what it is, or the reason why it cannot be read."""
     by_path = {example.video: example for example in examples}
     facts: dict[Path, _Facts | str] = {}
-    with ThreadPoolExecutor() as pool:  # decoding lets other threads run
+    with ThreadPoolExecutor(os.cpu_count()) as pool:  # each waits for a decoding process
         for path, fact in zip(by_path, pool.map(_look_at, by_path.values()), strict=True):
             facts[path] = fact
             progress(len(facts), len(by_path))
@@ -137,7 +138,7 @@ def _look_at_videos(examples: Sequence[Example], progress: Progress) -> dict[Pat
 def _look_at(example: Example) -> _Facts | str:
     try:
         if example.frames is None:
-            info = decode.probe(example.video)
+            info = SHARED_DECODER.probe(example.video)
             return _Facts(info.width, info.height, info.duration_seconds)
         naming = frame_folders.describe(example.video)
         if naming != example.frames:
@@ -145,7 +146,7 @@ def _look_at(example: Example) -> _Facts | str:
                 f"the list tells of {_in_words(example.frames)}, the folder holds"
                 f" {_in_words(naming)}; correct the list or extract the frames again"
             )
-        info = decode.probe(_file(example))
+        info = SHARED_DECODER.probe(_file(example))
         return _Facts(info.width, info.height, None)
     except (ValueError, OSError) as error:
         return str(error).removeprefix(f"{example.video}: ")

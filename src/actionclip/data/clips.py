@@ -13,7 +13,8 @@ import numpy as np
 from jaxtyping import Float64, Int64, UInt8
 
 from actionclip.data.annotations import Example
-from actionclip.video import decode, sampling
+from actionclip.video import sampling
+from actionclip.video.limits import SHARED_DECODER
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ def span(example: Example) -> range:
     """
     if example.frames is not None:
         return range(example.frames.num_frames)
-    info = decode.probe(example.video)
+    info = SHARED_DECODER.probe(example.video)
     start, end = example.start_seconds or 0.0, example.end_seconds
     first = min(int(start * info.frame_rate), info.num_frames - 1)
     last = info.num_frames if end is None else int(np.ceil(end * info.frame_rate))
@@ -74,7 +75,7 @@ def given(
         ValueError: it cannot be decoded.
     """
     if chosen.kind == "keyframes" and example.frames is None:
-        return decode.keyframes_near(example.video, wanted)
+        return SHARED_DECODER.keyframes_near(example.video, wanted)
     return wanted, np.zeros(len(wanted))
 
 
@@ -88,11 +89,11 @@ def read(
         ValueError: it cannot be decoded.
     """
     if example.frames is None:
-        return decode.read_frames(example.video, numbers, short_side)
+        return SHARED_DECODER.read_frames(example.video, numbers, short_side)
     naming, pictures = example.frames, {}
     for number in set(numbers.tolist()):
         picture = example.video / naming.template.format(naming.first + number)
-        [pictures[number]] = decode.read_frames(picture, [0], short_side)
+        [pictures[number]] = SHARED_DECODER.read_frames(picture, [0], short_side)
     sizes = {picture.shape for picture in pictures.values()}
     if len(sizes) > 1:
         raise ValueError(f"{example.video}: pictures of several sizes; extract the frames again")

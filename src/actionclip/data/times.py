@@ -6,12 +6,13 @@ Only videos with times are opened, each once. Whether the others can be opened, 
 from __future__ import annotations
 
 import itertools
+import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from actionclip.data.annotations import Example
 from actionclip.data.problems import Problems
-from actionclip.video import decode
+from actionclip.video.limits import SHARED_DECODER
 
 TOLERANCE_SECONDS = 0.5
 """People round times, containers count them differently; sampling stays inside the video."""
@@ -24,7 +25,7 @@ def check(examples: Sequence[Example], problems: Problems) -> None:
         key=lambda example: example.video,
     )
     parts = [list(part) for _, part in itertools.groupby(timed, key=lambda e: e.video)]
-    with ThreadPoolExecutor() as pool:  # decoding lets other threads run
+    with ThreadPoolExecutor(os.cpu_count()) as pool:  # each waits for a decoding process
         for mistakes in pool.map(_mistakes, parts):
             for example, mistake in mistakes:
                 problems.add(example.source, mistake)
@@ -33,7 +34,7 @@ def check(examples: Sequence[Example], problems: Problems) -> None:
 def _mistakes(parts: Sequence[Example]) -> list[tuple[Example, str]]:
     """Compare the parts of one video with its duration."""
     try:
-        duration = decode.probe(parts[0].video).duration_seconds
+        duration = SHARED_DECODER.probe(parts[0].video).duration_seconds
     except ValueError as mistake:
         return [(parts[0], f"the video cannot be read ({mistake})")]
     return [

@@ -21,7 +21,7 @@ from actionclip.timeline.engine import Engine, Score
 from actionclip.timeline.frame_features import StreamFrames
 from actionclip.timeline.moments import Ended, Event, Moment, Slot
 from actionclip.timeline.settings import Settings
-from actionclip.video import decode
+from actionclip.video.limits import SHARED_DECODER
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,7 +49,7 @@ def find(
     labels: Sequence[str],
     score: Score,
     settings: Settings,
-    stream_frames: StreamFrames = decode.stream_frames,
+    stream_frames: StreamFrames = SHARED_DECODER.stream_frames,
     on_progress: Callable[[int], None] = lambda num_steps: None,
 ) -> Timeline:
     """Find the moments of each label in a video.

@@ -1,109 +1,129 @@
-"""Questions go to the decoding process, and its answers come back; one that is too slow is killed.
+"""Requests go to a decoding process, its responses come back; over its limits it is killed.
 
-Both ends speak over pipes: a question is a line of JSON, each part of an answer is a line of JSON
-and the bytes of its frames. What comes is checked: a process that a file has taken over may say
-anything. The other end is `decoding_process`. Knows nothing of files or frames but their size.
+Both ends talk over pipes: a request is a line of JSON; each part of a response is the length of a
+JSON header, the header, and the bytes of an array. All that arrives is checked, because a process
+that a file has taken over may send anything. The other end is `decoding_process`.
 """
 
 from __future__ import annotations
 
 import contextlib
-import io
 import json
 import logging
 import math
 import os
+import select
 import signal
+import struct
 import subprocess
 import sys
 import threading
 import weakref
 from collections.abc import Iterator, Sequence
+from io import FileIO
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import UInt8
 
+from actionclip.video.processor_time import Stopwatch
+
 _MODULE = "actionclip.video.decoding_process"
 _START_SECONDS = 60.0
-"""A new process may take this long until it is ready, on a machine that is busy."""
-_LONGEST_LINE = 2**16
+"""Limit of the processor time, and of the time without progress, until a new process is ready."""
+_POLL_SECONDS = 0.1
+_LONGEST_HEADER = 2**16
+_WRITABLE_BYTES = 512
+"""POSIX lets a pipe that is ready take this much at once (PIPE_BUF) without blocking."""
+_END_SECONDS = 5.0
+"""A killed process is waited for this long; one that hangs in the kernel ends when it can."""
+_CRASHES = ("SIGABRT", "SIGBUS", "SIGFPE", "SIGILL", "SIGSEGV", "SIGSYS", "SIGTRAP")
+
+_running: weakref.WeakSet[ChildProcess] = weakref.WeakSet()
+"""Those that this process started."""
 
 
 class Part(NamedTuple):
-    """One part of an answer."""
+    """One part of a response."""
 
     about: dict[str, Any]
     frames: UInt8[np.ndarray, ...]
-    """Empty where the answer has none."""
+    """Empty where the part has none."""
 
 
 class EndedError(Exception):
-    """The process is no more, or speaks no sense; the message says why and what to do."""
+    """The process has ended, or sent something invalid; the message says why and what to do."""
 
 
 class ChildProcess:
-    """One decoding process. It ends when this object does, or this process, however that ends."""
+    """A decoding process. It ends with this object and with this process, however that ends.
+
+    In a process that is forked from this one the object is ended, the decoding process runs on.
+    """
 
     def __init__(self, limits: dict[str, Any], inherited: Sequence[int] = ()) -> None:
-        """Start it, and do not wait until it is ready.
+        """Start the process without waiting until it is ready.
 
         Args:
             limits: the fields of `Limits`.
-            inherited: open files that it may read, by the same numbers.
+            inherited: file descriptors that it may read, with the same numbers.
         """
-        home = str(Path(__file__).parents[2])  # where this package lies
+        source_root = str(Path(__file__).parents[2])
+        search_path = filter(None, [source_root, os.environ.get("PYTHONPATH")])
         self._limits = limits
         self._process = subprocess.Popen(
-            # -P: a file in the working folder is not to be taken for a module
+            # -P: a file in the working folder must not be imported as a module
             [sys.executable, "-P", "-m", _MODULE, json.dumps(limits)],
+            bufsize=0,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             pass_fds=inherited,
-            stderr=subprocess.DEVNULL,  # FFmpeg and its libraries speak there
+            stderr=subprocess.DEVNULL,  # FFmpeg and its libraries write there
             env={
                 **os.environ,
-                "PYTHONPATH": os.pathsep.join(filter(None, [home, os.environ.get("PYTHONPATH")])),
+                "PYTHONPATH": os.pathsep.join(search_path),
                 "OPENBLAS_NUM_THREADS": "1",  # each thread takes address space,
                 "MALLOC_ARENA_MAX": "2",  # and so does each arena
             },
         )
-        assert self._process.stdin
-        assert isinstance(self._process.stdout, io.BufferedReader)
-        self._questions, self._answers = self._process.stdin, self._process.stdout
-        self._end = weakref.finalize(self, _end, self._process)
+        assert isinstance(self._process.stdin, FileIO)
+        assert isinstance(self._process.stdout, FileIO)
+        self._requests, self._responses = self._process.stdin, self._process.stdout
+        self._reading = threading.Lock()
+        self._end = weakref.finalize(self, _end, self._process, self._reading)
         self._why_killed: str | None = None
         self._is_ready = False
         self.is_idle = True
-        """The last answer has come to its end."""
+        """The last response is complete."""
+        _running.add(self)
 
     @property
     def is_running(self) -> bool:
-        """It may be asked."""
+        """It takes requests."""
         return self._end.alive and self._process.poll() is None
 
     def end(self, why: str) -> None:
-        """Kill it; who still waits for its answer is told why."""
+        """Kill it; a thread that waits for its response gets an `EndedError` that says why."""
         self._why_killed = self._why_killed or why
         self._end()
 
     def ask(self, operation: str, path: str, arguments: dict[str, Any]) -> Iterator[Part]:
-        """Give the parts of an answer as they come.
+        """Give the parts of a response as they arrive.
 
         Raises:
-            EndedError: the process was too slow, took too much memory or crashed.
-            FileNotFoundError: it says so.
-            ValueError: it says so.
+            EndedError: the process exceeded a limit, crashed or was ended.
+            FileNotFoundError: there is no such file.
+            ValueError: the process refused the file.
         """
         self.is_idle = False
         if not self._is_ready:
-            self._receive(_START_SECONDS)
+            self._receive(Stopwatch(self._process.pid, _START_SECONDS, _START_SECONDS))
             self._is_ready = True
-        question = {"operation": operation, "folder": str(Path.cwd()), "path": path, **arguments}
-        self._send(json.dumps(question).encode() + b"\n")
+        request = {"operation": operation, "folder": str(Path.cwd()), "path": path, **arguments}
+        self._send(json.dumps(request).encode() + b"\n")
         while True:
-            kind, part = self._receive(self._limits["seconds_per_frame"])
+            kind, part = self._receive(self._stopwatch())
             if kind == "part":
                 yield part
                 continue
@@ -121,63 +141,113 @@ class ChildProcess:
             return
 
     def _send(self, line: bytes) -> None:
-        with contextlib.suppress(BrokenPipeError):  # why it ended is told when it is to answer
-            self._questions.write(line)
-            self._questions.flush()
+        stopwatch = self._stopwatch()
+        with self._reading, contextlib.suppress(BrokenPipeError):  # `_receive` says why it ended
+            for start in range(0, len(line), _WRITABLE_BYTES):
+                self._wait(self._requests, select.POLLOUT, stopwatch)
+                self._requests.write(line[start : start + _WRITABLE_BYTES])
 
-    def _receive(self, seconds: float) -> tuple[str, Part]:
-        """Read until the next part, of some kind, and pass on what was logged before it."""
+    def _receive(self, stopwatch: Stopwatch) -> tuple[str, Part]:
+        """Read until the next part, of any kind, and pass on what was logged before it."""
+        try:
+            with self._reading:
+                while True:
+                    header = self._read_header(stopwatch)
+                    if header["kind"] != "log":
+                        part = Part(header["about"], self._read_array(header["shape"], stopwatch))
+                        return header["kind"], part
+                    logger = logging.getLogger(header["about"]["logger"])
+                    logger.log(header["about"]["level"], "%s", header["about"]["message"])
+        except (LookupError, TypeError, ValueError, MemoryError) as error:
+            raise EndedError(
+                "the decoding process sent an invalid response; the file may be hostile, "
+                "do not use it"
+            ) from error
+
+    def _stopwatch(self) -> Stopwatch:
+        limits = self._limits
+        return Stopwatch(self._process.pid, limits["cpu_seconds"], limits["stall_seconds"])
+
+    def _wait(self, pipe: FileIO, event: int, stopwatch: Stopwatch) -> None:
+        """Wait until a pipe is ready, or has ended.
+
+        Raises:
+            EndedError: the process exceeded a limit meanwhile and was killed, or was ended.
+        """
         if not self._end.alive:
             raise EndedError(self._why_killed)
-        timer = threading.Timer(seconds, self._kill_for_slowness, [seconds])
-        timer.daemon = True
-        timer.start()
-        try:
-            while True:
-                header = self._read_header()
-                if header["kind"] != "log":
-                    return header["kind"], Part(header["about"], self._read(header["shape"]))
-                logger = logging.getLogger(header["about"]["logger"])
-                logger.log(header["about"]["level"], "%s", header["about"]["message"])
-        except (LookupError, TypeError, ValueError, MemoryError) as error:
-            raise EndedError("decoding it went astray; the file is hostile, leave it") from error
-        finally:
-            timer.cancel()
+        poll = select.poll()
+        poll.register(pipe, event)
+        while not poll.poll(1000 * _POLL_SECONDS):
+            if not self._why_killed and (why := stopwatch.exceeded()):
+                self._why_killed = why
+                self._process.kill()
+            if self._why_killed:  # not when the pipe ends: what hangs in the kernel keeps it open
+                raise EndedError(self._why_killed)
 
-    def _kill_for_slowness(self, seconds: float) -> None:
-        self._why_killed = (
-            f"no frame came within {seconds:g} seconds, the limit; "
-            "convert the video to H.264, or allow more seconds per frame"
-        )
-        self._process.kill()
+    def _read_header(self, stopwatch: Stopwatch) -> dict[str, Any]:
+        length_bytes = bytearray(4)
+        self._fill(length_bytes, stopwatch)
+        [length] = struct.unpack(">I", length_bytes)
+        if length > _LONGEST_HEADER:
+            raise ValueError(f"a header of {length} bytes was announced")
+        header = bytearray(length)
+        self._fill(header, stopwatch)
+        return json.loads(header)
 
-    def _read_header(self) -> dict[str, Any]:
-        line = self._answers.readline(_LONGEST_LINE)
-        if not line.endswith(b"\n"):
-            raise EndedError(self._why_ended())
-        return json.loads(line)
-
-    def _read(self, shape: list[int]) -> UInt8[np.ndarray, ...]:
+    def _read_array(self, shape: list[int], stopwatch: Stopwatch) -> UInt8[np.ndarray, ...]:
         if math.prod(shape[-3:-1]) > self._limits["pixels"]:
             raise ValueError(f"frames of {shape} were announced")
         frames = np.empty(shape, np.uint8)
-        if frames.size and self._answers.readinto(frames.data.cast("B")) < frames.size:
-            raise EndedError(self._why_ended())
+        if frames.size:
+            self._fill(frames.data.cast("B"), stopwatch)
         return frames
+
+    def _fill(self, buffer: bytearray | memoryview, stopwatch: Stopwatch) -> None:
+        rest = memoryview(buffer)
+        while rest:
+            self._wait(self._responses, select.POLLIN, stopwatch)
+            num_bytes = self._responses.readinto(rest)
+            if not num_bytes:
+                raise EndedError(self._why_ended())
+            rest = rest[num_bytes:]
 
     def _why_ended(self) -> str:
         status = self._process.wait()
         if self._why_killed:
             return self._why_killed
-        how = signal.Signals(-status).name if status < 0 else f"exit status {status}"
-        return f"decoding it crashed ({how}); the file is damaged or hostile, convert or leave it"
+        name = signal.Signals(-status).name if status < 0 else f"exit status {status}"
+        if status > 0 or name in _CRASHES:
+            return f"decoding it crashed ({name}); the file is damaged or hostile, convert it"
+        if name == "SIGKILL":
+            return (
+                "the decoding process was killed (SIGKILL), perhaps because the machine ran out of "
+                "memory; free memory and try again"
+            )
+        return f"the decoding process was ended from outside ({name}); try again"
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
-    assert process.stdin
-    assert process.stdout
+def _end(process: subprocess.Popen[bytes], reading: threading.Lock) -> None:
     process.kill()
-    process.wait()
-    process.stdout.close()
-    with contextlib.suppress(BrokenPipeError):
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(_END_SECONDS)
+    with reading:  # a thread that reads meanwhile comes to the end of the pipe first
+        assert process.stdin
+        assert process.stdout
         process.stdin.close()
+        process.stdout.close()
+
+
+def _leave_to_parent() -> None:
+    """In a forked process: close the copies of the pipes, which would keep the processes alive."""
+    for child in list(_running):
+        if child._end.detach():
+            child._requests.close()
+            child._responses.close()
+            child._process.returncode = 0  # it is no child of this process
+            child._why_killed = "this process was forked while it was read"
+    _running.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_leave_to_parent)

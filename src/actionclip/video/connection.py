@@ -7,8 +7,8 @@ and nothing of connecting again.
 from __future__ import annotations
 
 import dataclasses
+import math
 import os
-import threading
 
 from actionclip.video.addresses import Address
 from actionclip.video.child_process import ChildProcess, EndedError
@@ -49,7 +49,7 @@ class Connection:
         }
         # The process watches the time itself; this is for a driver that does not come back.
         hangs = 3 * timeout_seconds + 2 / frames_per_second
-        limits = Limits(seconds_per_frame=hangs if address.is_endless else threading.TIMEOUT_MAX)
+        limits = Limits(stall_seconds=hangs if address.is_endless else math.inf)
         try:
             self._child = ChildProcess(dataclasses.asdict(limits), inherited)
         finally:

@@ -13,6 +13,7 @@ import logging
 import os
 import queue
 import signal
+import struct
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -44,6 +45,21 @@ def _read_frames(limits: Limits, path: Path, indices: list[int], short_side: int
     if len(indices) > limits.frames:
         raise ValueError(_too_many_frames(limits, path))
     yield {}, decode.read_frames(path, indices, short_side)
+
+
+def _read_frames_at(
+    limits: Limits, path: Path, seconds: list[float], short_side: int | None
+) -> Answer:
+    _check_size(limits, path, short_side)
+    if len(seconds) > limits.frames:
+        raise ValueError(_too_many_frames(limits, path))
+    yield {}, decode.read_frames_at(path, seconds, short_side)
+
+
+def _keyframes_near(limits: Limits, path: Path, indices: list[int]) -> Answer:
+    _probed(limits, path)
+    nearest, seconds = decode.keyframes_near(path, indices)
+    yield {}, np.concatenate([nearest.view(np.uint8), seconds.view(np.uint8)])
 
 
 def _stream_frames(
@@ -87,6 +103,8 @@ def _live_frames(
 OPERATIONS: dict[str, Callable[..., Answer]] = {
     "probe": _probe,
     "read_frames": _read_frames,
+    "read_frames_at": _read_frames_at,
+    "keyframes_near": _keyframes_near,
     "stream_frames": _stream_frames,
     "live_frames": _live_frames,
 }
@@ -94,7 +112,9 @@ OPERATIONS: dict[str, Callable[..., Answer]] = {
 
 def main() -> None:
     """Answer until there is nobody to ask."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the one who asks
+    # What is sent to a group of processes is for the parent: this one ends with it.
+    for name in {"SIGINT", "SIGTERM", "SIGHUP"} & signal.Signals.__members__.keys():
+        signal.signal(signal.Signals[name], signal.SIG_IGN)
     limits = Limits(**json.loads(sys.argv[1]))
     answers = _Answers(sys.stdout.buffer)
     logging.getLogger("actionclip").addHandler(answers)
@@ -127,9 +147,9 @@ class _Answers(logging.Handler):
         about: dict[str, Any] | None = None,
         frames: UInt8[np.ndarray, ...] = _NOTHING,
     ) -> None:
-        header = {"kind": kind, "about": about or {}, "shape": frames.shape}
+        header = json.dumps({"kind": kind, "about": about or {}, "shape": frames.shape}).encode()
         try:
-            self._output.write(json.dumps(header).encode() + b"\n")
+            self._output.write(struct.pack(">I", len(header)) + header)
             self._output.write(np.ascontiguousarray(frames).data)
             self._output.flush()
         except BrokenPipeError:

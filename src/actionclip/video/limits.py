@@ -1,47 +1,64 @@
-"""Untrusted videos become frames within limits, decoded in a process of their own.
+"""Untrusted videos become frames within limits, decoded in processes of their own.
 
-A `Decoder` reads as the functions of `decode` do: the same frames, warnings and errors. Its process
-may crash and is killed where it takes too long; the next call starts a new one. It is no jail: a
-process that a file has taken over can do what the user can. Knows nothing of how files are read.
+A `Decoder` has the functions of `decode`: the same frames, warnings and errors. Its processes may
+crash and are killed where they exceed a limit; the next call starts a new one. They are no jail: a
+process that a file has taken over can do what the user can.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import os
+import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Integer, UInt8
+from jaxtyping import Float, Float64, Int64, Integer, UInt8
 
 from actionclip.video.child_process import ChildProcess, EndedError, Part
 from actionclip.video.decode import VideoInfo
+
+_choosing = threading.Lock()
+"""Held while a process is chosen for a request."""
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(
+        before=_choosing.acquire,
+        after_in_parent=_choosing.release,
+        after_in_child=_choosing.release,
+    )
 
 
 @dataclass(frozen=True)
 class Limits:
     """What one video may take."""
 
-    seconds_per_frame: float = 60.0
-    """Until the next answer comes: a frame of a stream, or all of the frames that were asked for
-    by index. A video that has to be decoded to its end to be counted may need more."""
+    cpu_seconds: float = 60.0
+    """Processor time, of all threads together, until the next part of a response: a frame of a
+    stream, or all of the frames that were requested by index. A video that has to be decoded to
+    its end to be counted may need more."""
+    stall_seconds: float = 60.0
+    """Time in which the decoding process computes nothing and returns nothing."""
     memory_bytes: int = 4 * 2**30
-    """Address space of the decoding process (on Linux; elsewhere nothing limits it). Eight frames
+    """Address space of a decoding process (on Linux; elsewhere nothing limits it). Eight frames
     of 3840×2160 pixels take 0.8 GiB, of 7680×4320 pixels 2.4 GiB."""
     pixels: int = 8192 * 4320
-    """Of one frame: width × height, as coded (in whole blocks) and as asked for."""
+    """Of one frame: width × height, as coded (in whole blocks) and as requested."""
     frames: int = 1_000_000
-    """Given out for one video in one call."""
+    """Returned for one video in one call."""
     duration_seconds: float = 24 * 3600.0
     """From the start of the first frame to the end of the last."""
 
 
 class Decoder:
-    """Reads videos in another process. Not for use by several threads: each takes its own."""
+    """Reads videos in other processes: one for each request at the same time, started when needed.
+
+    Threads may share it. A forked or spawned process starts processes of its own.
+    """
 
     def __init__(self, limits: Limits = Limits()) -> None:
-        """Set the limits; the process is started by the first call, or by `start`."""
+        """Set the limits; a process is started by the first call, or by `start`."""
         self.limits = limits
         self._children: list[ChildProcess] = []
 
@@ -51,17 +68,19 @@ class Decoder:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    def __reduce__(self) -> tuple[type[Decoder], tuple[Limits]]:
+        return Decoder, (self.limits,)
+
     def start(self) -> None:
-        """Start the process now and do not wait for it; the first call is then quicker."""
-        self._children = [child for child in self._children if child.is_running]
-        if not any(child.is_idle for child in self._children):
-            self._children.append(ChildProcess(dataclasses.asdict(self.limits)))
+        """Start a process without waiting for it; the first call is then quicker."""
+        self._free_child()
 
     def close(self) -> None:
-        """End the process; streams that are not at their end break off. A later call starts one."""
-        for child in self._children:
+        """End the processes; unfinished streams raise an error. A later call starts a new one."""
+        with _choosing:
+            children, self._children = self._children, []
+        for child in children:
             child.end("the decoder was closed while it was read; read it before closing")
-        self._children = []
 
     def probe(self, path: str | Path) -> VideoInfo:
         """Say what a video holds.
@@ -118,10 +137,49 @@ class Decoder:
         for header, frame in parts:
             yield header["seconds"], frame
 
+    def read_frames_at(
+        self,
+        path: str | Path,
+        seconds: Sequence[float] | Float[np.ndarray, " T"],
+        short_side: int | None = None,
+    ) -> UInt8[np.ndarray, "T H W 3"]:
+        """Read the frames on screen at these times; the file is read only around them.
+
+        Args:
+            path: a video file.
+            seconds: as `decode.read_frames_at` takes them.
+            short_side: scale the frames to this short side; by default they keep their size.
+
+        Raises:
+            FileNotFoundError: there is no such file.
+            ValueError: the file is not a video that can be decoded within the limits, or a time
+                is negative.
+        """
+        times = np.asarray(seconds, np.float64).tolist()
+        [(_, frames)] = self._ask("read_frames_at", path, seconds=times, short_side=short_side)
+        return frames
+
+    def keyframes_near(
+        self, path: str | Path, indices: Sequence[int] | Integer[np.ndarray, " T"]
+    ) -> tuple[Int64[np.ndarray, " T"], Float64[np.ndarray, " T"]]:
+        """Return the keyframe nearest to each of these frames, as `decode.keyframes_near` does.
+
+        Returns:
+            The indices of the keyframes, and how many seconds each is from the frame.
+
+        Raises:
+            FileNotFoundError: there is no such file.
+            ValueError: the file is not a video that can be decoded within the limits, or it has
+                no such frame.
+        """
+        numbers = np.asarray(indices, np.int64).tolist()
+        [(_, packed)] = self._ask("keyframes_near", path, indices=numbers)
+        nearest, seconds = packed.reshape(2, -1)
+        return nearest.view(np.int64), seconds.view(np.float64)
+
     def _ask(self, operation: str, path: str | Path, **arguments: object) -> Iterator[Part]:
-        """Give the parts of an answer. A process that is left before their end is ended."""
-        self.start()
-        child = next(child for child in self._children if child.is_idle)
+        """Yield the parts of a response. A process left before their end is ended."""
+        child = self._free_child(is_for_request=True)
         try:
             yield from child.ask(operation, str(Path(path)), arguments)
         except EndedError as ended:
@@ -129,3 +187,18 @@ class Decoder:
         finally:
             if not child.is_idle:
                 child.end("reading it was given up")
+
+    def _free_child(self, *, is_for_request: bool = False) -> ChildProcess:
+        """Return an idle process; for a request it is not idle any more."""
+        with _choosing:
+            self._children = [child for child in self._children if child.is_running]
+            idle = [child for child in self._children if child.is_idle]
+            if not idle:
+                idle = [ChildProcess(dataclasses.asdict(self.limits))]
+                self._children += idle
+            idle[0].is_idle = not is_for_request
+            return idle[0]
+
+
+SHARED_DECODER = Decoder()
+"""The decoder of this process, with the usual limits, for all code that needs no other."""
