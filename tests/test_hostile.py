@@ -21,7 +21,6 @@ pytestmark = [
 LABELS = ["walking", "swimming"]
 LIMITS = Limits(
     cpu_seconds=2.0,
-    stall_seconds=2.0,
     memory_bytes=2**30,
     pixels=2_000_000,
     frames=500,

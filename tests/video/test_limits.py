@@ -293,24 +293,45 @@ def test_a_file_that_grows_while_it_is_read_ends_at_a_limit(tmp_path, write, noi
 
 
 @LINUX
-@pytest.mark.parametrize("blow", [signal.SIGKILL, signal.SIGSEGV])
-def test_a_crash_is_an_error_like_any_other(tmp_path, write, noisy, blow):
-    path = write(tmp_path / "large.mp4", noisy(20, 480, 640), options={"preset": "ultrafast"})
+def test_a_process_that_crashed_is_replaced(ordinary):
     before = children()
+    with Decoder() as decoder:
+        decoder.probe(ordinary)
+        [child] = set(children()) - set(before)
+        os.kill(child, signal.SIGSEGV)
+        wait_until(lambda: not decoder._children[0].is_running)
+        assert decoder.probe(ordinary).num_frames == 70
+    assert children() == before
+
+
+@LINUX
+@pytest.mark.parametrize(
+    ("blow", "words"),
+    [
+        (signal.SIGSEGV, r"crashed \(SIGSEGV\); the file is damaged or hostile"),
+        (signal.SIGKILL, r"killed \(SIGKILL\), perhaps because the machine ran out of memory"),
+        (signal.SIGUSR1, r"ended from outside \(SIGUSR1\); try again"),
+    ],
+)
+def test_the_message_says_what_ended_the_process(tmp_path, write, noisy, blow, words):
+    path = write(tmp_path / "large.mp4", noisy(20, 480, 640), options={"preset": "ultrafast"})
     with Decoder() as decoder:
         stream = decoder.stream_frames(path, 25.0)
         next(stream)
-        [child] = set(children()) - set(before)
-        os.kill(child, blow)
-        with pytest.raises(ValueError, match=blow.name) as caught:
+        os.kill(decoder._children[0]._process.pid, blow)
+        with pytest.raises(ValueError, match=words) as caught:
             list(stream)
         refusal(caught, path)
-        assert decoder.probe(path).num_frames == 20
-        [child] = set(children()) - set(before)
-        os.kill(child, blow)
-        wait_until(lambda: not decoder._children[0].is_running)
-        assert decoder.probe(path).num_frames == 20  # an idle one is replaced without a word
-    assert children() == before
+
+
+@LINUX
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
+def test_what_a_group_of_processes_is_sent_is_left_to_the_one_who_asks(ordinary, name):
+    with Decoder() as decoder:
+        stream = decoder.stream_frames(ordinary, 25.0)
+        next(stream)
+        os.kill(decoder._children[0]._process.pid, signal.Signals[name])
+        assert len(list(stream)) == 69
 
 
 @LINUX
