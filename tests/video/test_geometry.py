@@ -1,4 +1,4 @@
-"""Videos that are turned, mirrored or made of oblong pixels, through every way of reading them."""
+"""Videos that are turned, mirrored, interlaced or of oblong pixels, read in every way."""
 
 import shutil
 import subprocess
@@ -136,3 +136,43 @@ def test_the_pixels_of_the_container_have_priority_over_those_of_the_codec(tmp_p
     assert content[at : at + 8] == bytes([0, 0, 0, 4, 0, 0, 0, 3])
     path.write_bytes(content[:at] + bytes([0, 0, 0, 2, 0, 0, 0, 1]) + content[at + 8 :])
     assert decode.probe(path).width == 192
+
+
+def interlaced(position):
+    """A bright bar that has moved on in the lower field."""
+    picture = np.full((96, 128, 3), 40, np.uint8)
+    picture[0::2, position : position + 16] = 220
+    picture[1::2, position + 10 : position + 26] = 220
+    return picture
+
+
+INTERLACED = {
+    "h264.mp4": ("libx264", {"x264-params": "tff=1:qp=4"}),
+    "h264.ts": ("libx264", {"x264-params": "tff=1:bframes=2:keyint=5:qp=4"}),
+    "bottom first.mkv": ("libx264", {"x264-params": "bff=1:qp=4"}),
+    "mpeg2.mpg": ("mpeg2video", {"flags": "+ildct+ilme", "qmax": "2", "g": "5"}),
+}
+
+
+@pytest.mark.parametrize("name", INTERLACED)
+def test_interlaced_frames_lose_their_comb_however_they_are_read(name, tmp_path, write, decoder):
+    codec, options = INTERLACED[name]
+    pictures = [interlaced(4 * step) for step in range(16)]
+    path = write(tmp_path / name, pictures, codec, options=options)
+    frames = decode.read_frames(path, range(16))
+    assert frames.shape == (16, 96, 128, 3)
+    for step, frame in enumerate(frames):
+        expected = np.repeat(pictures[step][0::2], 2, axis=0)
+        assert np.abs(frame.astype(int) - expected).mean() < 6
+        assert np.array_equal(decode.read_frames(path, [step])[0], frame)
+    streamed = [frame for _, frame in decode.stream_frames(path, 25.0)]
+    assert np.array_equal(streamed[:16], frames)
+    for way, frame in read_in_every_way(path, decoder).items():
+        assert np.array_equal(frame, frames[1]), way
+
+
+def test_progressive_frames_are_not_touched(tmp_path, write):
+    """A comb that nobody flags may be a picture of a comb."""
+    path = write(tmp_path / "video.mp4", [interlaced(20)] * 3, options={"qp": "4"})
+    [frame] = decode.read_frames(path, [1])
+    assert np.abs(frame.astype(int) - interlaced(20)).mean() < 6

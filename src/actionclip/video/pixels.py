@@ -3,7 +3,10 @@
 Scaling happens while colours are converted (libswscale; bilinear, with a support that grows as
 pictures shrink, so that nothing aliases). Matrix (BT.601, BT.709, BT.2020) and range (limited,
 full) are those that the picture names; where it names none it is BT.601, limited, as FFmpeg has it.
-The display matrix (turned, mirrored) and the pixel aspect ratio are applied. Reads no files.
+The display matrix (turned, mirrored) and the pixel aspect ratio are applied. Of a frame that is
+flagged as interlaced the upper field is kept and scaled, for it alone depends on no other frame:
+filters that compare neighbours (yadif, bwdif) would give a frame other pixels where it is read
+alone. Reads no files.
 """
 
 from __future__ import annotations
@@ -13,6 +16,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
+from av.filter import Graph
 from av.video.frame import VideoFrame
 from av.video.reformatter import Interpolation, VideoReformatter
 from av.video.stream import VideoStream
@@ -24,6 +28,8 @@ _SCALING = (
     | Interpolation.FULL_CHR_H_INT
     | Interpolation.FULL_CHR_H_INP
 )
+_ANY_TIME = Fraction(1, 1000)
+"""A filter wants a time base; times are not changed."""
 _MAX_PIXEL_ASPECT = 10
 """No camera has longer pixels: a larger ratio, either way, is a mistake in the file."""
 
@@ -41,6 +47,8 @@ class Geometry:
     """Left and right are exchanged."""
     quarter_turns: int = 0
     """Counterclockwise, 0…3."""
+    has_whole_fields: bool = False
+    """A frame flagged as interlaced is one field (HEVC), and not two that are interleaved."""
 
     @staticmethod
     def of(stream: VideoStream, frame: VideoFrame) -> Geometry:
@@ -56,6 +64,7 @@ class Geometry:
             frame.height,
             Fraction(aspect) if is_plausible else Fraction(1),
             *_orientation(np.frombuffer(bytes(matrix), np.int32) if matrix else None),
+            has_whole_fields=stream.codec_context.codec.canonical_name == "hevc",
         )
 
     def size_shown(self, short_side: int | None = None) -> tuple[int, int]:
@@ -83,9 +92,12 @@ class ToRGB:
         self._geometry = geometry
         self._width, self._height = geometry.size_stretched(short_side)
         self._scaler = VideoReformatter()
+        self._upper_field = UpperField()
 
     def __call__(self, frame: VideoFrame) -> UInt8[np.ndarray, "H W 3"]:
         """Give a picture's RGB bytes."""
+        if frame.interlaced_frame and not self._geometry.has_whole_fields:
+            frame = self._upper_field(frame)
         rgb = self._scaler.reformat(
             frame,
             width=self._width,
@@ -97,6 +109,28 @@ class ToRGB:
         if self._geometry.is_mirrored:
             rgb = rgb[:, ::-1]
         return np.rot90(rgb, self._geometry.quarter_turns)
+
+
+class UpperField:
+    """Takes every second line of pictures; keeps FFmpeg's filter between them."""
+
+    def __init__(self) -> None:
+        self._graph, self._made_for = Graph(), ()
+
+    def __call__(self, frame: VideoFrame) -> VideoFrame:
+        """Give the first line of a picture, the third, the fifth, … as a picture."""
+        layout = (frame.width, frame.height, frame.format.name)
+        if layout != self._made_for:
+            self._graph, self._made_for = Graph(), layout
+            begin = self._graph.add_buffer(
+                width=frame.width, height=frame.height, format=frame.format, time_base=_ANY_TIME
+            )
+            self._graph.link_nodes(
+                begin, self._graph.add("field", "top"), self._graph.add("buffersink")
+            )
+            self._graph.configure()
+        self._graph.vpush(frame)
+        return self._graph.vpull()
 
 
 def _orientation(matrix: np.ndarray | None) -> tuple[bool, int]:

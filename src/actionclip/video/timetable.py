@@ -86,7 +86,8 @@ def opening_with(container: InputContainer, stream: VideoStream, frame: VideoFra
     # These tell times of some frames only, or of decoding instead of showing.
     is_vague = container.format.name in ("avi", "mpeg") and decoder.has_b_frames
     is_counted = frame.pts is None or stream.start_time is None or is_vague
-    is_interlaced = decoder.field_order > _PROGRESSIVE  # a packet may be half a frame
+    # A packet may be half a frame.
+    is_interlaced = frame.interlaced_frame or decoder.field_order > _PROGRESSIVE
     return Opening(
         geometry=Geometry.of(stream, frame),
         seconds_per_tick=(not is_counted and stream.time_base) or 1 / _frame_rate(stream),
