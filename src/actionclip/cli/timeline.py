@@ -100,7 +100,7 @@ def timeline(
         terminal.note(f"the page is in {html}")
     if clips:
         with terminal.counter("cutting", "clips") as count:
-            cutting.cut_out(video, moments, clips, count)
+            cutting.cut_out(video, moments, clips, count, decoder)
         terminal.note(f"{len(moments)} clips are in {clips}")
     if not (as_json or csv or srt or vtt or html or clips):
         _print_table(video, moments)

@@ -6,6 +6,7 @@ seconds away. Knows no models.
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
@@ -15,8 +16,9 @@ import av
 from av.video.frame import VideoFrame
 
 from actionclip.timeline.moments import Moment
-from actionclip.video import source, timetable
-from actionclip.video.timetable import Opening
+from actionclip.video.limits import SHARED_DECODER, Decoder
+from actionclip.video.pictures import Picture
+from actionclip.video.pixels import Geometry
 
 _QUALITY = "20"
 """Constant rate factor: about as good as the source to the eye."""
@@ -29,6 +31,7 @@ def cut_out(
     moments: Sequence[Moment],
     folder: Path,
     on_progress: Callable[[int, int], None] = lambda done, total: None,
+    decoder: Decoder = SHARED_DECODER,
 ) -> list[Path]:
     """Write a file for each moment; their names say which is which and sort by time.
 
@@ -37,44 +40,33 @@ def cut_out(
         moments: with times from the first frame.
         folder: where the files go; it is made.
         on_progress: told how many files are there, and how many there will be.
+        decoder: reads the video.
 
     Raises:
         ValueError: the video cannot be decoded.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    start = timetable.opening(video)
     paths: list[Path] = []
     for number, moment in enumerate(moments, start=1):
         name = re.sub(r"\W+", "_", moment.label).strip("_")[:_LONGEST_NAME]
         path = folder / f"{video.stem}_{number:03}_{moment.start_seconds:.2f}s_{name}.mp4"
-        _write(path, start, _frames_between(video, start, moment))
+        pictures = decoder.stream_pictures(video, moment.start_seconds, moment.end_seconds)
+        first = next(pictures, None)
+        if first is None:
+            raise ValueError(
+                f"{video}: no frame can be decoded from {moment.start_seconds:.2f} to"
+                f" {moment.end_seconds:.2f} s; convert the video to H.264"
+            )
+        _write(path, first.geometry, itertools.chain([first], pictures))
         paths.append(path)
         on_progress(number, len(moments))
     return paths
 
 
-def _frames_between(
-    video: Path, start: Opening, moment: Moment
-) -> Iterator[tuple[int, VideoFrame]]:
-    """Decode a moment: ticks since its beginning, and frames."""
-    first = start.first_tick + round(Fraction(moment.start_seconds) / start.seconds_per_tick)
-    end = start.first_tick + round(Fraction(moment.end_seconds) / start.seconds_per_tick)
-    with source.open_video(video) as (container, stream):
-        if start.is_seekable:
-            container.seek(first, stream=stream)
-        frames = source.frames(video, container, stream)
-        for tick, frame in source.with_ticks(frames, start.is_counted):
-            if tick >= end:
-                return
-            if tick >= first:
-                yield tick - first, frame
-
-
-def _write(path: Path, start: Opening, frames: Iterator[tuple[int, VideoFrame]]) -> None:
+def _write(path: Path, geometry: Geometry, pictures: Iterator[Picture]) -> None:
     with av.open(str(path.absolute()), "w", format="mp4") as container:
         stream = container.add_stream("libx264", options={"crf": _QUALITY})
-        # H.264 wants even sizes: what is odd loses a row or a column.
-        geometry = start.geometry
+        # H.264 wants even sizes: an odd row or column is left out.
         stream.width, stream.height = geometry.width // 2 * 2, geometry.height // 2 * 2
         stream.pix_fmt = "yuv420p"
         stream.codec_context.time_base = _TIME_BASE
@@ -84,10 +76,9 @@ def _write(path: Path, start: Opening, frames: Iterator[tuple[int, VideoFrame]])
             stream.set_display_rotation(-degrees, hflip=True)
         elif degrees:
             stream.set_display_rotation(degrees)
-        for tick, frame in frames:
-            picture = frame.reformat(stream.width, stream.height, format="yuv420p")
-            picture.pts = round(tick * start.seconds_per_tick / _TIME_BASE)
-            picture.time_base = _TIME_BASE
-            picture.pict_type = 0
-            container.mux(stream.encode(picture))
+        for picture in pictures:
+            frame = VideoFrame.from_ndarray(picture.planes, format="yuv420p")
+            frame.pts = round(picture.seconds / _TIME_BASE)
+            frame.time_base = _TIME_BASE
+            container.mux(stream.encode(frame))
         container.mux(stream.encode())

@@ -196,7 +196,7 @@ class ChildProcess:
         return json.loads(header)
 
     def _read_array(self, shape: list[int], stopwatch: Stopwatch) -> UInt8[np.ndarray, ...]:
-        if math.prod(shape[-3:-1]) > self._limits["pixels"]:
+        if math.prod(shape[-3:]) > 3 * self._limits["pixels"]:
             raise ValueError(f"frames of {shape} were announced")
         frames = np.empty(shape, np.uint8)
         if frames.size:

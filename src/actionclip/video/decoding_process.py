@@ -23,7 +23,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from jaxtyping import UInt8
 
-from actionclip.video import addresses, decode, live, source, timetable
+from actionclip.video import addresses, decode, live, pictures, source, timetable
 from actionclip.video.limits import Limits
 
 _PIPE_BYTES = 2**20
@@ -73,6 +73,22 @@ def _stream_frames(
         yield {"seconds": seconds}, frame
 
 
+def _stream_pictures(
+    limits: Limits, path: Path, start_seconds: float, end_seconds: float
+) -> Answer:
+    found = pictures.between(path, start_seconds, end_seconds)
+    for number, picture in enumerate(found):
+        if number == limits.frames:
+            raise ValueError(_too_many_frames(limits, path))
+        geometry = dataclasses.asdict(picture.geometry)
+        about = {
+            "seconds": str(picture.seconds),
+            "geometry": {**geometry, "pixel_aspect": str(picture.geometry.pixel_aspect)},
+            "colours": picture.colours,
+        }
+        yield about, picture.planes
+
+
 def _live_frames(
     limits: Limits,
     path: Path,
@@ -106,6 +122,7 @@ OPERATIONS: dict[str, Callable[..., Answer]] = {
     "read_frames_at": _read_frames_at,
     "keyframes_near": _keyframes_near,
     "stream_frames": _stream_frames,
+    "stream_pictures": _stream_pictures,
     "live_frames": _live_frames,
 }
 

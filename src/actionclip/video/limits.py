@@ -12,6 +12,7 @@ import os
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,8 @@ from jaxtyping import Float, Float64, Int64, Integer, UInt8
 
 from actionclip.video.child_process import ChildProcess, EndedError, Part
 from actionclip.video.decode import VideoInfo
+from actionclip.video.pictures import Picture
+from actionclip.video.pixels import Geometry
 
 _choosing = threading.Lock()
 """Held while a process is chosen for a request."""
@@ -176,6 +179,24 @@ class Decoder:
         [(_, packed)] = self._ask("keyframes_near", path, indices=numbers)
         nearest, seconds = packed.reshape(2, -1)
         return nearest.view(np.int64), seconds.view(np.float64)
+
+    def stream_pictures(
+        self, path: str | Path, start_seconds: float, end_seconds: float
+    ) -> Iterator[Picture]:
+        """Read a part of a video as it was coded, one picture at a time, as `pictures.between`.
+
+        Raises:
+            FileNotFoundError: there is no such file.
+            ValueError: the file is not a video that can be decoded within the limits.
+        """
+        parts = self._ask(
+            "stream_pictures", path, start_seconds=start_seconds, end_seconds=end_seconds
+        )
+        for header, planes in parts:
+            shown = header["geometry"]
+            shown["pixel_aspect"] = Fraction(shown["pixel_aspect"])
+            seconds, colours = Fraction(header["seconds"]), tuple(header["colours"])
+            yield Picture(seconds, planes, Geometry(**shown), colours)
 
     def _ask(self, operation: str, path: str | Path, **arguments: object) -> Iterator[Part]:
         """Yield the parts of a response. A process left before their end is ended."""
