@@ -1,3 +1,6 @@
+from fractions import Fraction
+
+import av
 import numpy as np
 import pytest
 
@@ -38,18 +41,145 @@ def test_cuts_are_exact_to_the_frame(clips):
     assert np.allclose(frames[10:], [0, 0, 0], atol=8)
 
 
-def test_a_video_that_stands_on_its_side_is_cut_as_it_is_shown(film, tmp_path, monkeypatch):
-    import av
-
-    path = tmp_path / "turned.mp4"
+def write(path, codec="libx264", options=None, times=None, shape=None, num_frames=40):
+    """Frame `n` is as bright as `level(n)`, its upper left quarter is darker."""
     with av.open(str(path), "w") as container:
-        stream = container.add_stream("libx264", rate=10)
+        stream = container.add_stream(codec, rate=10, options=options or {})
         stream.width, stream.height, stream.pix_fmt = 64, 32, "yuv420p"
-        stream.set_display_rotation(90)
-        for _ in range(20):
-            picture = np.zeros((32, 64, 3), np.uint8)
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+        stream.codec_context.time_base = Fraction(1, 1000)
+        (shape or (lambda stream: None))(stream)
+        for index in range(num_frames):
+            picture = np.full((32, 64, 3), level(index), np.uint8)
+            picture[:16, :32] = 16
+            frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
+            frame.pts = times(index) if times else 100 * index
+            frame.time_base = Fraction(1, 1000)
+            container.mux(stream.encode(frame))
         container.mux(stream.encode())
-    [clip] = cutting.cut_out(path, [Moment(0.5, 1.5, "a", 0.8)], tmp_path)
+    return path
+
+
+def level(index):
+    return 40 + 5 * index
+
+
+def cut(path, start_seconds, end_seconds):
+    moment = Moment(start_seconds, end_seconds, "a", 0.8)
+    [clip] = cutting.cut_out(path, [moment], path.parent / "clips")
+    return clip
+
+
+def numbers(path):
+    """The numbers of a file's frames, by their brightness."""
+    info = decode.probe(path)
+    frames = decode.read_frames(path, range(info.num_frames))
+    return [round((float(frame.max(axis=(1, 2)).mean()) - 40) / 5) for frame in frames]
+
+
+OPEN_GOPS = {"x264-params": "open-gop=1:keyint=20:bframes=4:b-pyramid=normal:scenecut=0"}
+REFRESHED = {"x264-params": "intra-refresh=1:keyint=20"}
+FILES = {
+    "long gops.ts": {"options": {"g": "100", "bf": "2"}},
+    "open gops.mp4": {"options": OPEN_GOPS},
+    "open gops.ts": {"options": OPEN_GOPS},
+    "refreshed bit by bit.mp4": {"options": REFRESHED},
+    "hevc.mp4": {
+        "codec": "libx265",
+        "options": {"x265-params": "keyint=20:open-gop=1:log-level=none"},
+    },
+    "late.mkv": {"times": lambda index: 7000 + 100 * index},
+}
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_clips_hold_exactly_the_frames_of_their_moment(name, tmp_path):
+    path = write(tmp_path / name, **FILES[name])
+    clip = cut(path, 1.3, 2.7)
+    assert numbers(clip) == list(range(13, 27))
+    assert decode.probe(clip).duration_seconds == pytest.approx(1.4, abs=0.002)
+
+
+def test_a_frame_that_stays_on_screen_fills_the_clip(tmp_path):
+    path = write(tmp_path / "lapse.mkv", times=lambda index: 5000 * index, num_frames=5)
+    assert numbers(cut(path, 6.0, 9.0)) == [1]
+    clip = cut(path, 8.0, 12.0)
+    assert numbers(clip) == [1, 2]
+    assert decode.probe(clip).duration_seconds == pytest.approx(4, abs=0.002)
+    assert [seconds for seconds, _ in decode.stream_frames(clip, 1.0)] == [0, 1, 2, 3]
+
+
+def test_frames_keep_their_uneven_times(tmp_path):
+    path = write(tmp_path / "uneven.mp4", times=lambda index: 100 * index + 400 * (index // 5))
+    clip = cut(path, 0.0, 2.25)
+    shown = [round((float(f.max()) - 40) / 5) for _, f in decode.stream_frames(clip, 10.0)]
+    assert shown == [0, 1, 2, 3, *[4] * 5, 5, 6, 7, 8, *[9] * 5, 10, 11, 12, 13, 14]
+
+
+def full_range_bt709(stream):
+    coder = stream.codec_context
+    coder.color_range, coder.colorspace, coder.color_primaries, coder.color_trc = 2, 1, 1, 1
+
+
+def bt2020(stream):
+    coder = stream.codec_context
+    coder.color_range, coder.colorspace, coder.color_primaries, coder.color_trc = 1, 9, 9, 16
+
+
+@pytest.mark.parametrize("shape", [full_range_bt709, bt2020])
+def test_clips_have_the_colours_that_the_video_has(shape, tmp_path):
+    path = write(tmp_path / "video.mp4", shape=shape)
+    clip = cut(path, 0.5, 1.5)
+    assert colours(clip) == colours(path)
+    expected = decode.read_frames(path, [5]).astype(int)
+    assert np.abs(decode.read_frames(clip, [0]) - expected).max() <= 6
+
+
+def colours(path):
+    with av.open(str(path)) as container:
+        frame = next(container.decode(video=0))
+        return frame.color_range, frame.colorspace, frame.color_primaries, frame.color_trc
+
+
+def test_clips_of_rgb_have_the_colours_that_the_video_has(tmp_path):
+    path = tmp_path / "video.mkv"
+    colour = np.full((32, 64, 3), (200, 30, 90), np.uint8)
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("ffv1", rate=10)
+        stream.width, stream.height, stream.pix_fmt = 64, 32, "bgr0"
+        for _ in range(10):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(colour, format="rgb24")))
+        container.mux(stream.encode())
+    assert np.abs(decode.read_frames(cut(path, 0.2, 0.8), [1])[0] - colour.astype(int)).max() <= 4
+
+
+@pytest.mark.parametrize("degrees", [0, 90, 180, 270])
+@pytest.mark.parametrize("is_mirrored", [False, True])
+def test_clips_are_turned_mirrored_and_stretched_as_the_video_is(degrees, is_mirrored, tmp_path):
+    def shape(stream):
+        stream.set_display_rotation(degrees, hflip=is_mirrored)
+        stream.codec_context.sample_aspect_ratio = Fraction(4, 3)
+
+    path = write(tmp_path / "video.mp4", shape=shape)
+    clip = cut(path, 0.5, 1.5)
     whole, part = decode.probe(path), decode.probe(clip)
-    assert (part.width, part.height) == (whole.width, whole.height) == (32, 64)
+    assert (part.width, part.height) == (whole.width, whole.height)
+    assert sorted((part.width, part.height)) == [32, 85]
+    expected = decode.read_frames(path, [5]).astype(int)
+    assert np.abs(decode.read_frames(clip, [0]) - expected).mean() < 3
+
+
+def test_clips_of_an_interlaced_video_show_what_the_model_sees(tmp_path):
+    path = write(tmp_path / "video.ts", options={"x264-params": "tff=1"})
+    clip = cut(path, 0.5, 1.5)
+    assert decode.read_frames(clip, [0]).shape == (1, 32, 64, 3)
+    assert numbers(clip) == list(range(5, 15))
+
+
+def test_a_picture_of_odd_size_loses_a_row_and_a_column(tmp_path):
+    def shape(stream):
+        stream.width, stream.height, stream.pix_fmt = 63, 31, "yuv444p"
+
+    path = write(tmp_path / "video.mkv", shape=shape)
+    clip = cut(path, 0.5, 1.5)
+    expected = decode.read_frames(path, [5])[:, :30, :62].astype(int)
+    assert np.abs(decode.read_frames(clip, [0]) - expected).mean() < 3

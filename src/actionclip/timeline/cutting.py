@@ -6,19 +6,19 @@ seconds away. Knows no models.
 
 from __future__ import annotations
 
-import itertools
 import re
 from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
 
 import av
+from av.codec.context import Flags
 from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
 
 from actionclip.timeline.moments import Moment
 from actionclip.video.limits import SHARED_DECODER, Decoder
 from actionclip.video.pictures import Picture
-from actionclip.video.pixels import Geometry
 
 _QUALITY = "20"
 """Constant rate factor: about as good as the source to the eye."""
@@ -51,34 +51,41 @@ def cut_out(
         name = re.sub(r"\W+", "_", moment.label).strip("_")[:_LONGEST_NAME]
         path = folder / f"{video.stem}_{number:03}_{moment.start_seconds:.2f}s_{name}.mp4"
         pictures = decoder.stream_pictures(video, moment.start_seconds, moment.end_seconds)
-        first = next(pictures, None)
-        if first is None:
-            raise ValueError(
-                f"{video}: no frame can be decoded from {moment.start_seconds:.2f} to"
-                f" {moment.end_seconds:.2f} s; convert the video to H.264"
-            )
-        _write(path, first.geometry, itertools.chain([first], pictures))
+        _write(path, pictures, Fraction(moment.end_seconds) - Fraction(moment.start_seconds))
         paths.append(path)
         on_progress(number, len(moments))
     return paths
 
 
-def _write(path: Path, geometry: Geometry, pictures: Iterator[Picture]) -> None:
+def _write(path: Path, pictures: Iterator[Picture], seconds: Fraction) -> None:
+    """Encode pictures, at least one; the last stays until so many seconds after the start."""
+    picture = next(pictures)
     with av.open(str(path.absolute()), "w", format="mp4") as container:
-        stream = container.add_stream("libx264", options={"crf": _QUALITY})
-        # H.264 wants even sizes: an odd row or column is left out.
-        stream.width, stream.height = geometry.width // 2 * 2, geometry.height // 2 * 2
-        stream.pix_fmt = "yuv420p"
-        stream.codec_context.time_base = _TIME_BASE
-        stream.codec_context.sample_aspect_ratio = geometry.pixel_aspect
-        degrees = 90 * geometry.quarter_turns
-        if geometry.is_mirrored:  # here the mirror comes last
-            stream.set_display_rotation(-degrees, hflip=True)
-        elif degrees:
-            stream.set_display_rotation(degrees)
-        for picture in pictures:
+        # Without B-frames a reader finds each picture's own duration, the last one's too.
+        stream = container.add_stream("libx264", options={"crf": _QUALITY, "bf": "0"})
+        _describe(stream, picture)
+        while picture:
+            following = next(pictures, None)
             frame = VideoFrame.from_ndarray(picture.planes, format="yuv420p")
-            frame.pts = round(picture.seconds / _TIME_BASE)
-            frame.time_base = _TIME_BASE
+            begin = round(picture.seconds / _TIME_BASE)
+            end = round((following.seconds if following else seconds) / _TIME_BASE)
+            frame.pts, frame.duration, frame.time_base = begin, end - begin, _TIME_BASE
             container.mux(stream.encode(frame))
+            picture = following
         container.mux(stream.encode())
+
+
+def _describe(stream: VideoStream, picture: Picture) -> None:
+    """Give a stream the size, the shape and the colours of a picture."""
+    coder, geometry = stream.codec_context, picture.geometry
+    stream.height, stream.width = picture.planes.shape[0] * 2 // 3, picture.planes.shape[1]
+    stream.pix_fmt = "yuv420p"
+    coder.time_base = _TIME_BASE
+    coder.flags |= Flags.frame_duration
+    coder.sample_aspect_ratio = geometry.pixel_aspect
+    coder.color_range, coder.colorspace, coder.color_primaries, coder.color_trc = picture.colours
+    degrees = 90 * geometry.quarter_turns
+    if geometry.is_mirrored:  # here the mirror comes last
+        stream.set_display_rotation(-degrees, hflip=True)
+    elif degrees:
+        stream.set_display_rotation(degrees)

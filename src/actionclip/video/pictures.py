@@ -1,28 +1,38 @@
 """A part of a video becomes its pictures as they were coded: at their own times, in YUV.
 
 For writing them into another file, with the colours and the shape that they have in this one.
+Which picture is on screen when, and its pixels, are those of `decode`.
 """
 
 from __future__ import annotations
 
+import math
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
+from av.video.frame import VideoFrame
+from av.video.reformatter import ColorRange, Colorspace, Interpolation
 from jaxtyping import UInt8
 
-from actionclip.video import source, timetable
-from actionclip.video.pixels import Geometry
+from actionclip.video import picking, source, timetable
+from actionclip.video.grid import ROUNDING_SECONDS
+from actionclip.video.pixels import Geometry, PictureFilter, Progressive
+from actionclip.video.timetable import Opening, Timetable
+
+_SCALING = Interpolation.AREA | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INP
+"""Where chroma has to be halved, the mean of the pixels loses least."""
 
 
 @dataclass(frozen=True, eq=False)
 class Picture:
-    """A decoded picture that is not scaled, mirrored or turned."""
+    """A decoded picture that is not stretched, mirrored or turned."""
 
     seconds: Fraction
-    """From the start of the part."""
+    """At which it comes on screen, from the start of the part; 0 where it was there before."""
     planes: UInt8[np.ndarray, "Y W"]
     """Format yuv420p as PyAV packs it, Y = 3/2 H; an odd row or column is left out."""
     geometry: Geometry
@@ -32,33 +42,74 @@ class Picture:
 
 
 def between(path: Path, start_seconds: float, end_seconds: float) -> Iterator[Picture]:
-    """Decode the pictures from a time until another, exclusive.
+    """Decode the pictures on screen from a time until another, exclusive; at least one.
 
     Args:
         path: a video file.
-        start_seconds: from the first frame.
-        end_seconds: from the first frame.
+        start_seconds: as `decode.read_frames_at` takes it.
+        end_seconds: the same.
 
     Raises:
         FileNotFoundError: there is no such file.
         ValueError: the file is not a video that can be decoded.
     """
-    start = timetable.opening(path)
-    first = start.first_tick + round(Fraction(start_seconds) / start.seconds_per_tick)
-    end = start.first_tick + round(Fraction(end_seconds) / start.seconds_per_tick)
-    with source.open_video(path) as (container, stream):
-        if start.is_seekable:
-            container.seek(first, stream=stream)
-        frames = source.frames(path, container, stream)
-        for tick, frame in source.with_ticks(frames, start.is_counted):
-            if tick >= end:
-                return
-            if tick >= first:
-                # Chroma has half the size of the picture.
-                width, height = frame.width // 2 * 2, frame.height // 2 * 2
-                yield Picture(
-                    (tick - first) * start.seconds_per_tick,
-                    frame.reformat(width, height, format="yuv420p").to_ndarray(),
-                    start.geometry,
-                    (frame.color_range, frame.colorspace, frame.color_primaries, frame.color_trc),
-                )
+    start, table = timetable.opening(path), timetable.timetable(path)
+    begin = Fraction(start_seconds) / start.seconds_per_tick + start.first_tick
+    end = Fraction(end_seconds) / start.seconds_per_tick + start.first_tick
+    rounding = ROUNDING_SECONDS / start.seconds_per_tick
+    shown = np.searchsorted(table.ticks, math.floor(begin + rounding), side="right") - 1
+    first = max(0, int(shown))
+    stop = max(first + 1, int(np.searchsorted(table.ticks, math.ceil(end - rounding))))
+    to_planes = _ToPlanes(start.geometry)
+    frames = _in_order(path, start, table, range(first, stop))
+    for tick, frame in zip(table.ticks[first:stop].tolist(), frames, strict=True):
+        seconds = max(Fraction(0), (tick - begin) * start.seconds_per_tick)
+        yield to_planes(frame, seconds)
+
+
+def _in_order(path: Path, start: Opening, table: Timetable, numbers: range) -> Iterator[VideoFrame]:
+    """Decode the frames with these numbers; what does not come in turn is read from the start."""
+    if len(table.keyframes) == 0:
+        numbered = source.timed_frames(path, is_counted=True)
+        yield from (frame for _, frame in picking.on_screen(numbered, numbers))
+        return
+    missing = deque(table.ticks[numbers.start : numbers.stop].tolist())
+    for target, frame in picking.pick(path, start, list(missing), table.keyframes.tolist()):
+        if target != missing[0]:
+            break
+        missing.popleft()
+        yield frame
+    if missing:
+        timed = source.timed_frames(path, start.is_counted)
+        yield from (frame for _, frame in picking.on_screen(timed, missing))
+
+
+class _ToPlanes:
+    """Makes pictures of one size out of frames, in their own colours."""
+
+    def __init__(self, geometry: Geometry) -> None:
+        self._geometry = geometry
+        # Chroma has half the size.
+        self._width, self._height = max(2, geometry.width & ~1), max(2, geometry.height & ~1)
+        self._progressive = Progressive(geometry)
+        self._crop = PictureFilter("crop", f"{self._width}:{self._height}:0:0:exact=1")
+
+    def __call__(self, frame: VideoFrame, seconds: Fraction) -> Picture:
+        is_odd = (frame.width, frame.height) == (self._geometry.width, self._geometry.height)
+        if is_odd and (frame.width > self._width or frame.height > self._height):
+            frame = self._crop(frame)
+        frame = self._progressive(frame)
+        named = (frame.color_range, frame.colorspace, frame.color_primaries, frame.color_trc)
+        is_rgb = frame.format.is_rgb or frame.format.has_palette
+        planes = frame.reformat(
+            self._width,
+            self._height,
+            format="yuv420p",
+            interpolation=_SCALING,
+            # RGB names no matrix, and players take an unnamed one for BT.709 or BT.601.
+            dst_colorspace=Colorspace.ITU709 if is_rgb else None,
+            dst_color_range=ColorRange.MPEG if is_rgb else None,
+        ).to_ndarray()
+        if is_rgb:
+            named = (ColorRange.MPEG, Colorspace.ITU709, *named[2:])
+        return Picture(seconds, planes, self._geometry, named)

@@ -92,14 +92,12 @@ class ToRGB:
         self._geometry = geometry
         self._width, self._height = geometry.size_stretched(short_side)
         self._scaler = VideoReformatter()
-        self._upper_field = UpperField()
+        self._progressive = Progressive(geometry)
 
     def __call__(self, frame: VideoFrame) -> UInt8[np.ndarray, "H W 3"]:
         """Give a picture's RGB bytes."""
-        if frame.interlaced_frame and not self._geometry.has_whole_fields:
-            frame = self._upper_field(frame)
         rgb = self._scaler.reformat(
-            frame,
+            self._progressive(frame),
             width=self._width,
             height=self._height,
             format="rgb24",
@@ -111,26 +109,43 @@ class ToRGB:
         return np.rot90(rgb, self._geometry.quarter_turns)
 
 
-class UpperField:
-    """Takes every second line of pictures; keeps FFmpeg's filter between them."""
+class PictureFilter:
+    """Applies one of FFmpeg's filters to each picture by itself; keeps it between them."""
 
-    def __init__(self) -> None:
+    def __init__(self, name: str, arguments: str) -> None:
+        """Name the filter, which must give one picture for each."""
+        self._name, self._arguments = name, arguments
         self._graph, self._made_for = Graph(), ()
 
     def __call__(self, frame: VideoFrame) -> VideoFrame:
-        """Give the first line of a picture, the third, the fifth, … as a picture."""
+        """Give the filtered picture."""
         layout = (frame.width, frame.height, frame.format.name)
         if layout != self._made_for:
             self._graph, self._made_for = Graph(), layout
-            begin = self._graph.add_buffer(
-                width=frame.width, height=frame.height, format=frame.format, time_base=_ANY_TIME
-            )
             self._graph.link_nodes(
-                begin, self._graph.add("field", "top"), self._graph.add("buffersink")
-            )
-            self._graph.configure()
+                self._graph.add_buffer(
+                    width=frame.width, height=frame.height, format=frame.format, time_base=_ANY_TIME
+                ),
+                self._graph.add(self._name, self._arguments),
+                self._graph.add("buffersink"),
+            ).configure()
         self._graph.vpush(frame)
         return self._graph.vpull()
+
+
+class Progressive:
+    """Gives interlaced pictures by their upper field, half as high; others as they are."""
+
+    def __init__(self, geometry: Geometry) -> None:
+        """Say how the pictures are stored."""
+        self._geometry = geometry
+        self._upper_field = PictureFilter("field", "top")
+
+    def __call__(self, frame: VideoFrame) -> VideoFrame:
+        """Give a picture without a comb."""
+        if frame.interlaced_frame and not self._geometry.has_whole_fields:
+            return self._upper_field(frame)
+        return frame
 
 
 def _orientation(matrix: np.ndarray | None) -> tuple[bool, int]:
