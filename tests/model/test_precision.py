@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 import torch
 
@@ -19,11 +21,39 @@ def test_auto_says_why():
     assert "this CPU" in choice.reason
 
 
-def test_auto_stays_in_fp32_for_what_a_cpu_computes_by_a_runtime_without_bf16():
-    choice = precision.choose("auto", CPU, only_fp32_is_fast_on_cpu=True)
-    assert choice == (torch.float32, "this CPU computes this model by a runtime without bf16")
-    asked = precision.choose("bf16", CPU, only_fp32_is_fast_on_cpu=True)
-    assert asked.dtype is torch.bfloat16
+@pytest.mark.parametrize("device", ["cpu", "cuda", "mps"])
+def test_auto_stays_in_fp32_for_an_encoder_whose_answers_bf16_changes(device: str):
+    place = torch.device(device)
+    assert precision.choose("auto", place, wants_fp32=True).dtype is torch.float32
+    assert precision.choose("bf16", place, wants_fp32=True).dtype is torch.bfloat16
+
+
+def test_lite_wants_fp32():
+    from actionclip.model.encoders.lite import LiteEncoder
+
+    assert LiteEncoder.wants_fp32
+
+
+def test_fp32_on_a_gpu_is_fp32_in_convolutions_too(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", True)
+    precision.choose("fp32", CPU)
+    assert torch.backends.cudnn.allow_tf32
+    precision.choose("fp32", torch.device("cuda"))
+    assert not torch.backends.cudnn.allow_tf32
+
+
+@pytest.mark.parametrize("name", ["gpu", "GPU:0", "cuda:99", "nonsense", "meta", "cpu:x", ""])
+def test_a_device_that_is_not_there_is_refused_in_a_line_that_names_those_that_are(name: str):
+    with pytest.raises(ValueError, match=r"^device: .*known here: cpu") as error:
+        precision.device(name)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_a_gpu_asked_of_a_build_for_cpus_is_refused(tiny_model: ActionCLIP, tmp_path: Path):
+    tiny_model.save(tmp_path / "saved")
+    with pytest.raises(ValueError, match=r"device: 'cuda' cannot be used"):
+        ActionCLIP.load(tmp_path / "saved", device="cuda")
 
 
 def test_an_unknown_precision_is_refused(tiny_model: ActionCLIP):

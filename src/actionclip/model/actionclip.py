@@ -9,6 +9,7 @@ Shapes:
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import logging
 from collections.abc import Sequence
@@ -23,6 +24,7 @@ from actionclip.model import calibration, temporal_heads
 from actionclip.model import precision as precisions
 from actionclip.model.config import ModelConfig
 from actionclip.model.encoders.encoder import Encoder
+from actionclip.model.task import Task
 
 logger = logging.getLogger(__name__)
 
@@ -47,7 +49,11 @@ class ActionCLIP(nn.Module):
         self.logit_scale = nn.Parameter(torch.tensor(encoder.initial_logit_scale))
         """Learnt; its exponential multiplies the cosines."""
         self.calibration = calibration.default(config.encoder)
-        """What its scores mean; fitted on held-out clips and kept in the checkpoint."""
+        """What its scores mean; fitted on held-out clips and stored in the checkpoint."""
+        self.task = Task()
+        """What it was trained for: labels, templates, sampling; stored in the checkpoint."""
+        self.fixed_scale: float | None = None
+        """Replaces the learnt scale in `scale`; the official code tests with 100."""
         self.precision = torch.float32
         self._untrained_head: list[float] | None = None
 
@@ -85,14 +91,12 @@ class ActionCLIP(nn.Module):
         # Late, because checkpoint builds what this module defines.
         from actionclip.model import checkpoint
 
-        model = checkpoint.load(name_or_path).with_visual_prompts(
-            temporal_head=temporal_head,
-            num_frames=num_frames,
-            shift=shift,
-            joint=joint,
-            head_initialisation=head_initialisation,
+        place = precisions.device(device or "cpu")
+        model = checkpoint.load(name_or_path)
+        model._set_visual_prompts(
+            temporal_head, num_frames, shift, joint, head_initialisation=head_initialisation
         )
-        return model.to(device or "cpu").in_precision(precision).eval()
+        return model.to(place).in_precision(precision).eval()
 
     def with_visual_prompts(
         self,
@@ -103,12 +107,14 @@ class ActionCLIP(nn.Module):
         joint: bool | None = None,
         head_initialisation: str = "identity",
     ) -> ActionCLIP:
-        """Change how frames are brought together; what is not said stays as it is.
+        """Copy the model and change how frames are brought together; the rest stays as it is.
 
-        The encoder is shared with this model, and prompted; a head of another name is new.
+        The weights are copied, not shared: `to`, `in_precision` and training change parameters in
+        place, so a shared one would change this model too. `load` takes the same arguments and
+        copies nothing.
 
         Args:
-            temporal_head: one of `config.TEMPORAL_HEADS`.
+            temporal_head: one of `config.TEMPORAL_HEADS`; a head of another name is new.
             num_frames: frames that a clip is sampled to.
             shift: whether channels of the patches move between frames.
             joint: whether the patches of all frames attend to each other.
@@ -118,6 +124,22 @@ class ActionCLIP(nn.Module):
         Raises:
             ValueError: the encoder has no patches, or positions do not reach for so many frames.
         """
+        model = copy.deepcopy(self)
+        model._set_visual_prompts(
+            temporal_head, num_frames, shift, joint, head_initialisation=head_initialisation
+        )
+        return model
+
+    def _set_visual_prompts(
+        self,
+        temporal_head: str | None,
+        num_frames: int | None,
+        shift: bool | None,
+        joint: bool | None,
+        *,
+        head_initialisation: str,
+    ) -> None:
+        """Do what `with_visual_prompts` does, to this model itself."""
         if head_initialisation not in temporal_heads.INITIALISATIONS:
             raise ValueError(
                 f"head_initialisation: unknown {head_initialisation!r}; known: "
@@ -127,21 +149,17 @@ class ActionCLIP(nn.Module):
         if (config.shift, config.joint) != (self.config.shift, self.config.joint):
             joint_frames = config.num_frames if config.joint else None
             self.encoder.prompt(shift=config.shift, joint_frames=joint_frames)
-        if config.temporal_head == self.config.temporal_head:
-            self.config = config
-            return self
-        identity = head_initialisation == "identity"
-        config = dataclasses.replace(
-            config, residual=identity and config.temporal_head == "transformer_cls"
-        )
-        head = temporal_heads.build(config, self.encoder.width)
-        if identity:
-            temporal_heads.start_as_identity(head)
-        model = ActionCLIP(config, self.encoder, head)
-        model.logit_scale = self.logit_scale
-        if not identity:
-            model._untrained_head = _fingerprint(head)
-        return model
+        if config.temporal_head != self.config.temporal_head:
+            identity = head_initialisation == "identity"
+            config = dataclasses.replace(
+                config, residual=identity and config.temporal_head == "transformer_cls"
+            )
+            head = temporal_heads.build(config, self.encoder.width)
+            if identity:
+                temporal_heads.start_as_identity(head)
+            self._untrained_head = None if identity else _fingerprint(head)
+            self.temporal_head = head.to(self.logit_scale.device)
+        self.config = config
 
     def in_precision(self, precision: str) -> ActionCLIP:
         """Let the towers hold and multiply numbers of another precision, on the present device.
@@ -155,12 +173,19 @@ class ActionCLIP(nn.Module):
         self.precision, reason = precisions.choose(
             precision,
             self.logit_scale.device,
-            only_fp32_is_fast_on_cpu=self.encoder.only_fp32_is_fast_on_cpu,
+            wants_fp32=self.encoder.wants_fp32,
         )
         logger.info("towers in %s: %s", self.precision, reason)
         self.encoder.vision_tower.to(self.precision)
         self.encoder.text_tower.to(self.precision)
         return self
+
+    @property
+    def scale(self) -> float:
+        """By what cosines are multiplied to become logits."""
+        if self.fixed_scale is not None:
+            return self.fixed_scale
+        return float(self.logit_scale.detach().float().exp())
 
     def save(self, folder: str | Path) -> None:
         """Write a checkpoint that `load` takes anywhere, with no network.

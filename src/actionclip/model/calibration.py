@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from actionclip.model import documents
+
 BACKGROUND = (
     "sleeping in bed",
     "shaving",
@@ -101,12 +103,7 @@ class Calibration:
         Raises:
             ValueError: for a field that is unknown, of the wrong type or out of range.
         """
-        if unknown := sorted(document.keys() - _READERS.keys()):
-            raise ValueError(f"{where}: unknown {unknown}; known: {sorted(_READERS)}")
-        try:
-            return cls(**{name: _READERS[name](name, value) for name, value in document.items()})
-        except ValueError as error:
-            raise ValueError(f"{where}: {error}") from error
+        return documents.read(cls, _READERS, document, where)
 
 
 LITE = Calibration(
@@ -125,35 +122,11 @@ def default(encoder: str) -> Calibration:
     return LITE if encoder == "lite" else Calibration()
 
 
-def _number(name: str, value: object) -> float:
-    if type(value) not in (int, float):
-        raise ValueError(f"{name} is {value!r}; write a number")
-    return float(value)  # pyright: ignore[reportArgumentType] - it is one of the two
-
-
-def _text(name: str, value: object) -> str:
-    if not isinstance(value, str):
-        raise ValueError(f"{name} is {value!r}; write a text in quotes")
-    return value
-
-
-def _texts(name: str, value: object) -> tuple[str, ...]:
-    if not isinstance(value, list):
-        raise ValueError(f"{name} is {value!r}; write a list of texts")
-    return tuple(_text(name, text) for text in value)
-
-
-def _numbers(name: str, value: object) -> dict[str, float]:
-    if not isinstance(value, dict):
-        raise ValueError(f"{name} is {value!r}; write an object with a number for each label")
-    return {label: _number(f"{name}[{label!r}]", number) for label, number in value.items()}
-
-
 _READERS = {
-    "temperature": _number,
-    "margin": _number,
-    "background": _texts,
-    "threshold": _number,
-    "thresholds": _numbers,
-    "fitted_on": _text,
+    "temperature": documents.number,
+    "margin": documents.number,
+    "background": documents.texts,
+    "threshold": documents.number,
+    "thresholds": documents.numbers,
+    "fitted_on": documents.text,
 }

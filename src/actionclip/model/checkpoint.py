@@ -1,20 +1,23 @@
 """Names and files become models, and a model becomes a directory that rebuilds itself anywhere.
 
-A checkpoint is a directory of three files: config.json says what to build and what its scores
-mean, model.safetensors holds the weights, tokenizer.json the tokenizer. `layouts` reads what others
-wrote, `hub` fetches it. Knows no videos and no labels.
+A checkpoint is a directory of three files: config.json says what to build, what its scores mean
+and what it was trained for, model.safetensors holds the weights, tokenizer.json the tokenizer.
+`layouts` reads what others wrote, `hub` fetches it. Knows no videos.
 """
 
 from __future__ import annotations
 
 import json
+import logging
+import os
 import re
-import tempfile
+import shutil
 from pathlib import Path
 
 import safetensors.torch
 from tokenizers import Tokenizer
 
+from actionclip import atomic_write
 from actionclip.model import temporal_heads, weights
 from actionclip.model.actionclip import ActionCLIP
 from actionclip.model.calibration import Calibration
@@ -24,10 +27,15 @@ from actionclip.model.encoders import clip
 from actionclip.model.encoders.encoder import Encoder
 from actionclip.model.encoders.lite import LiteEncoder
 from actionclip.model.layouts import hub_folder, known, official
+from actionclip.model.task import Task
+
+logger = logging.getLogger(__name__)
 
 _CONFIG, _WEIGHTS, _TOKENIZER = "config.json", "model.safetensors", "tokenizer.json"
-_CALIBRATION = "calibration"
-"""In config.json, beside what `ModelConfig` has there."""
+_CALIBRATION, _TASK = "calibration", "task"
+"""Sections of config.json, beside the fields of `ModelConfig`."""
+_MAX_READS = 5
+"""Of a checkpoint that is replaced each time while it is read."""
 _WEIGHT_FILES = (".pt", ".pth", ".bin", ".safetensors")
 
 
@@ -63,23 +71,40 @@ def load(name_or_path: str | Path) -> ActionCLIP:
 
 
 def save(model: ActionCLIP, folder: Path) -> None:
-    """Write a checkpoint; its files appear when all are written, other files stay as they are."""
+    """Write a checkpoint; its folder is replaced in one step, other files in it stay.
+
+    Raises:
+        OSError: the folder cannot be written, or the disk is full; the old checkpoint is unharmed.
+    """
+    folder = folder.resolve()
     folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as sibling:
-        unfinished = Path(sibling)
-        document = {**model.config.to_json(), _CALIBRATION: model.calibration.to_json()}
+    with atomic_write.replacing(folder) as unfinished:
+        unfinished.mkdir()
+        document = {
+            **model.config.to_json(),
+            _CALIBRATION: model.calibration.to_json(),
+            _TASK: model.task.to_json(),
+        }
         config = json.dumps(document, indent=2, ensure_ascii=False)
         (unfinished / _CONFIG).write_text(config + "\n", encoding="utf-8")
         tensors = {name: tensor.contiguous() for name, tensor in model.state_dict().items()}
         safetensors.torch.save_file(tensors, unfinished / _WEIGHTS, metadata={"format": "pt"})
         if model.encoder.tokenizer is not None:
             model.encoder.tokenizer.save(str(unfinished / _TOKENIZER))
-        folder.mkdir(exist_ok=True)
-        for name in (_TOKENIZER, _CONFIG, _WEIGHTS):
-            if (unfinished / name).exists():
-                (unfinished / name).replace(folder / name)
-            else:
-                (folder / name).unlink(missing_ok=True)
+        for entry in folder.iterdir() if folder.is_dir() else ():
+            if entry.name not in (_CONFIG, _WEIGHTS, _TOKENIZER):
+                _copy(entry, unfinished / entry.name)
+
+
+def _copy(old: Path, new: Path) -> None:
+    """Copy a file or folder; a file that can be linked takes no room."""
+    if old.is_dir() and not old.is_symlink():
+        shutil.copytree(old, new, symlinks=True)
+        return
+    try:
+        os.link(old, new, follow_symlinks=False)
+    except OSError:
+        shutil.copy2(old, new, follow_symlinks=False)
 
 
 def _rebuild(contents: Contents, where: str | Path) -> ActionCLIP:
@@ -92,24 +117,61 @@ def _rebuild(contents: Contents, where: str | Path) -> ActionCLIP:
     model.load_state_dict(contents.weights)
     if contents.calibration is not None:
         model.calibration = contents.calibration
+    model.task = contents.task or model.task
     return model
 
 
 def _read_folder(folder: Path) -> Contents:
-    """Read a directory of ours, or one in the layout of the hub."""
+    """Read a directory of ours, or one in the layout of the hub.
+
+    A checkpoint that is replaced meanwhile is read again, so that its files belong together.
+    """
+    for attempt in range(1, _MAX_READS + 1):
+        before = _identity(folder)
+        try:
+            contents = _read_files(folder)
+        except (OSError, ValueError):
+            if _identity(folder) == before or attempt == _MAX_READS:
+                raise
+        else:
+            if _identity(folder) == before:
+                return contents
+    raise OSError(f"{folder}: is replaced again and again while it is read; load it later")
+
+
+def _identity(folder: Path) -> tuple[int, ...] | None:
+    """Tell a folder from the one that replaces it."""
+    try:
+        found = folder.stat()
+    except FileNotFoundError:
+        return None
+    return found.st_dev, found.st_ino, found.st_mtime_ns
+
+
+def _read_files(folder: Path) -> Contents:
     document = hub_folder.read_json(folder / _CONFIG)
     if "model_type" in document:
         return hub_folder.read(folder)
-    fitted = document.pop(_CALIBRATION, None)
-    config = ModelConfig.from_json(document, where=str(folder / _CONFIG))
-    calibration = None
-    if fitted is not None:
-        calibration = Calibration.from_json(fitted, where=f"{folder / _CONFIG}: {_CALIBRATION}")
+    where = str(folder / _CONFIG)
+    lacks = [name for name in (_CALIBRATION, _TASK) if name not in document]
+    calibration = task = None
+    if _CALIBRATION not in lacks:
+        fitted = document.pop(_CALIBRATION)
+        calibration = Calibration.from_json(fitted, where=f"{where}: {_CALIBRATION}")
+    if _TASK not in lacks:
+        task = Task.from_json(document.pop(_TASK), where=f"{where}: {_TASK}")
+    config = ModelConfig.from_json(document, where=where)
     tokenizer = None
     if (folder / _TOKENIZER).is_file():
         tokenizer = Tokenizer.from_file(str(folder / _TOKENIZER))
     found = weights.read(folder / _WEIGHTS)
-    return Contents(config, found, tokenizer, calibration)
+    if lacks:
+        missing = " and ".join(_MEANINGS[name] for name in lacks)
+        logger.warning("%s: from an older version, which stored no %s", folder, missing)
+    return Contents(config, found, tokenizer, calibration, task)
+
+
+_MEANINGS = {_CALIBRATION: "calibration", _TASK: "labels, templates and sampling"}
 
 
 def _build_encoder(contents: Contents, where: str | Path) -> Encoder:

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from actionclip.model.calibration import Calibration
 from actionclip.model.config import ModelConfig
+from actionclip.model.task import Task
 
 
 @dataclass(frozen=True)
@@ -22,3 +23,5 @@ class Contents:
     """None where no tokenizer is known that fits the weights."""
     calibration: Calibration | None = None
     """None where nothing says what the scores mean."""
+    task: Task | None = None
+    """None where nothing says what it was trained for."""

@@ -72,6 +72,10 @@ def start_as_identity(head: nn.Module) -> None:
             for name, parameter in head.transformer.named_parameters():
                 if name.startswith("transformer_enc.norm."):
                     parameter.zero_()
+        case Mean():
+            pass
+        case _:
+            raise TypeError(f"{type(head).__name__}: start_as_identity has no case for this head")
 
 
 class Mean(nn.Module):

@@ -77,14 +77,16 @@ class ClipEncoder(Encoder):
         Args:
             shift: move channels of the patches between frames before every block.
             joint_frames: let the patches of this many frames attend to each other; their
-                positions in time start at zero. None: each frame is looked at alone.
+                positions in time start at zero, learnt ones stay. None: each frame is encoded
+                alone.
         """
         self.shift = shift
         if joint_frames is None:
             self.time_positions = None
-        else:
+        elif self.time_positions is None or len(self.time_positions) != joint_frames:
             width = self.vision_tower.config.hidden_size
-            self.time_positions = nn.Parameter(torch.zeros(joint_frames, width))
+            device = self.pixel_mean.device
+            self.time_positions = nn.Parameter(torch.zeros(joint_frames, width, device=device))
 
     def vision_features(self, clips: Float[Tensor, "B T 3 H W"]) -> Float[Tensor, "B T E"]:
         """Pool the tokens of every frame; with `joint` all frames of a clip are pooled together."""

@@ -34,8 +34,8 @@ class Encoder(nn.Module, abc.ABC):
     initial_logit_scale: float = math.log(100)
     """The logarithm that `ActionCLIP.logit_scale` starts at; fits similarities of this encoder."""
 
-    only_fp32_is_fast_on_cpu: bool = False
-    """Whether a CPU's answers come from a runtime that does not know bf16."""
+    wants_fp32: bool = False
+    """Whether the precision `auto` is fp32 on every device."""
 
     vision_tower: Any
     """A module; `ActionCLIP.in_precision` casts it."""

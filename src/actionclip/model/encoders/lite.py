@@ -50,7 +50,7 @@ class LiteEncoder(Encoder):
     image_size = 260
     short_side = image_size  # what people hold is often at the edge, so none of it is cut off
     initial_logit_scale = math.log(20)
-    only_fp32_is_fast_on_cpu = True  # by ONNX Runtime
+    wants_fp32 = True  # bf16 changes its features (cosine .996), and ONNX Runtime has none of it
 
     class_features: Float[Tensor, "C D"]
     """What people do with the things of each class, in MiniLM's space; the mean class is zero."""

@@ -1,0 +1,67 @@
+"""What a model was trained for, as a value that goes into its checkpoint: labels and how to ask.
+
+It gives the defaults of every question to the model, so that no training data and no recipe is
+needed to use it. Knows no weights and no videos.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from actionclip.model import documents
+
+SAMPLINGS = ("segments", "dense", "keyframes")
+"""Which frames make a clip; `data.clips.Sampling` explains them."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """The labels of a training and the settings that its answers depend on; empty: none known."""
+
+    labels: tuple[str, ...] = ()
+    """That the model was trained on, in the order of a classifier's outputs."""
+    templates: tuple[str, ...] = ()
+    """Sentences with a hole for the label; empty: the defaults of the encoder."""
+    sampling: str = "segments"
+    """How frames were chosen: one of `SAMPLINGS`."""
+    data: str = ""
+    """The name of the training data, for people."""
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be meant."""
+        if self.sampling not in SAMPLINGS:
+            raise ValueError(f"sampling: unknown {self.sampling!r}; known: {list(SAMPLINGS)}")
+        if len(set(self.labels)) != len(self.labels):
+            raise ValueError("labels: one of them is listed twice; list each once")
+        for template in self.templates:
+            if template.count("{}") != 1:
+                raise ValueError(f"templates: {template!r} needs exactly one {{}} for the label")
+
+    def to_json(self) -> dict[str, Any]:
+        """Give the fields as JSON can hold them."""
+        fields = dataclasses.asdict(self)
+        return {n: list(v) if isinstance(v, tuple) else v for n, v in fields.items()}
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any], where: str = "task") -> Task:
+        """Read what `to_json` gave; fields that are left out have their defaults.
+
+        Args:
+            document: the parsed JSON.
+            where: names the file in errors.
+
+        Raises:
+            ValueError: for a field that is unknown, of the wrong type or impossible.
+        """
+        return documents.read(cls, _READERS, document, where)
+
+
+_READERS = {
+    "labels": documents.texts,
+    "templates": documents.texts,
+    "sampling": documents.text,
+    "data": documents.text,
+}
