@@ -100,7 +100,7 @@ class Recognizer:
     def recognize(
         self,
         video: Video,
-        labels: Sequence[str],
+        labels: Sequence[str] | None = None,
         templates: Sequence[str] | None = None,
         *,
         threshold: Threshold | None = None,
@@ -109,7 +109,7 @@ class Recognizer:
 
         Args:
             video: a file, or its frames as an array, uint8 (T, H, W, 3), RGB.
-            labels: any actions, in your own words.
+            labels: any actions, in your own words; by default those the model was trained on.
             templates: sentences with a hole `{}` for the label; by default the model's own.
             threshold: name only labels whose score, beside "none of these", reaches this; then
                 the answer may be empty. By default every label is named, and one is the best.
@@ -122,6 +122,7 @@ class Recognizer:
         check(threshold)
         if not isinstance(video, np.ndarray):
             self._decoders[0].start()  # while the labels are embedded
+        labels = self.choose_labels(labels)
         scores = self.scorer(labels, templates, beside_none=threshold is not None)
         embedding = self.embed_frames(self.read_frames(video))
         return rank(scores(embedding[None])[0], labels, threshold, self.model.calibration)
@@ -129,7 +130,7 @@ class Recognizer:
     def recognize_all(
         self,
         videos: Iterable[str | Path],
-        labels: Sequence[str],
+        labels: Sequence[str] | None = None,
         templates: Sequence[str] | None = None,
         *,
         threshold: Threshold | None = None,
@@ -150,6 +151,7 @@ class Recognizer:
         """
         check(threshold)
         self._decoders[0].start()  # while the labels are embedded
+        labels = self.choose_labels(labels)
         scores = self.scorer(
             labels, templates, beside_none=threshold is not None, on_progress=on_progress
         )
@@ -176,7 +178,7 @@ class Recognizer:
     def timeline(
         self,
         video: str | Path,
-        labels: Sequence[str],
+        labels: Sequence[str] | None = None,
         templates: Sequence[str] | None = None,
         *,
         threshold: Threshold = "auto",
@@ -202,7 +204,7 @@ class Recognizer:
     def find_moments(
         self,
         video: str | Path,
-        labels: Sequence[str],
+        labels: Sequence[str] | None = None,
         templates: Sequence[str] | None = None,
         *,
         threshold: Threshold = "auto",
@@ -220,6 +222,7 @@ class Recognizer:
             on_progress: told how many frames have been looked at.
         """
         check(threshold)
+        labels = self.choose_labels(labels)
         score = self.scorer(labels, templates, beside_none=True)
         return file.find(
             self.model,
@@ -234,7 +237,7 @@ class Recognizer:
     def watch(
         self,
         source: str,
-        labels: Sequence[str],
+        labels: Sequence[str] | None = None,
         templates: Sequence[str] | None = None,
         *,
         threshold: Threshold = "auto",
@@ -267,6 +270,7 @@ class Recognizer:
         """
         check(threshold)
         address = addresses.parse(source)
+        labels = self.choose_labels(labels)
         score = self.scorer(labels, templates, beside_none=True)
         chosen = settings.reaching(threshold, self.model.calibration.thresholds)
         return watch.watch(
@@ -306,12 +310,28 @@ class Recognizer:
             labels, self.templates if templates is None else templates, on_progress
         )
 
+    def choose_labels(self, labels: Sequence[str] | None) -> Sequence[str]:
+        """Return the given labels, or those that the model was trained on if none are given.
+
+        Raises:
+            ValueError: none are given, and the model stores none.
+        """
+        if labels is None and not self.model.task.labels:
+            raise ValueError(
+                "labels: the model stores none, so give at least one action in words, or load a "
+                "checkpoint that `actionclip train` left"
+            )
+        return self.model.task.labels if labels is None else labels
+
     @property
     def templates(self) -> tuple[str, ...]:
-        """The templates that are used when none are given.
+        """The templates that are used when none are given: those of the model's training.
 
-        The sentence encoder of `lite` reads bare labels best; CLIP's relatives get the paper's.
+        Of other models, the sentence encoder of `lite` reads bare labels best; CLIP's relatives
+        get the paper's.
         """
+        if self.model.task.templates:
+            return self.model.task.templates
         return prompts.BARE if self.model.config.encoder == "lite" else prompts.PAPER
 
     def scorer(
@@ -330,10 +350,12 @@ class Recognizer:
             beside_none: score them beside "none of these" instead of only among themselves.
             on_progress: as in `embed_labels`.
         """
+        if self.model.classifier is not None:
+            return self._classifier_scorer(labels)
         calibration = self.model.calibration
         templates = self.templates if templates is None else templates
         label_embeddings = self.embed_labels(labels, templates, on_progress)  # (K, N, D)
-        scale = float(self.model.logit_scale.detach().float().exp())
+        scale = self.model.scale
         if not beside_none:
             scale /= calibration.temperature
             return lambda clips: scoring.probabilities(clips, label_embeddings, scale)
@@ -346,6 +368,21 @@ class Recognizer:
             temperature=calibration.temperature,
             margin=calibration.margin,
         )[0]
+
+    def _classifier_scorer(
+        self, labels: Sequence[str]
+    ) -> Callable[[Float[Tensor, "B D"]], Float[Tensor, "B N"]]:
+        """Score labels of the paper's unimodal baseline, which has no words and no "none"."""
+        classifier, own = self.model.classifier, self.model.task.labels
+        assert classifier is not None
+        if unknown := [label for label in labels if label not in own]:
+            raise ValueError(
+                f"label {unknown[0]!r}: the model is a classifier, which knows only the "
+                f"{len(own) or 'unnamed'} labels of its training; name no others, or train with "
+                'loss.kind = "contrastive" to ask for any'
+            )
+        columns = [own.index(label) for label in labels]
+        return lambda features: classifier.logits(features)[:, columns].softmax(dim=-1)
 
     def _middles(self, info: VideoInfo) -> Int64[np.ndarray, " T"]:
         return sampling.segment_middles(info.num_frames, self.model.config.num_frames)

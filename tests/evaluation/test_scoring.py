@@ -1,8 +1,6 @@
 import dataclasses
-from pathlib import Path
 
 import pytest
-import safetensors.torch
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -18,6 +16,7 @@ from actionclip.evaluation.scored import Scored
 from actionclip.evaluation.scoring import ByClassifier, ByWords, EncodedClips
 from actionclip.evaluation.view_features import Views
 from actionclip.model.actionclip import ActionCLIP
+from actionclip.model.task import Classifier
 from actionclip.training.objectives import Contrastive
 
 LABELS = ("red", "green", "blue")
@@ -128,26 +127,24 @@ def test_damaged_videos_are_told_and_every_other_counts(colour_model, colour_cli
     assert set(scored.left_out) == {"clips.csv:7"}
 
 
-def _classifier(folder: Path, num_labels: int) -> nn.Linear:
-    layer = nn.Linear(8, num_labels)
-    safetensors.torch.save_file(layer.state_dict(), folder / scoring.CLASSIFIER)
-    return layer
+def _classifier(layer: nn.Linear) -> Classifier:
+    return Classifier(layer.weight.detach(), layer.bias.detach())
 
 
-def test_a_classifier_scores_by_its_layer(colour_model, colour_clips, tmp_path):
-    layer = _classifier(tmp_path, 4)
+def test_a_classifier_scores_by_its_layer(colour_model, colour_clips):
+    layer = nn.Linear(8, 4)
     labels = ("blue", "yellow", "red", "green")
     clips = scoring.encode(colour_model, colour_clips, Views(Sampling(4)))
-    scored = scoring.answer(clips, ALL, ByClassifier(tmp_path, labels))
+    scored = scoring.answer(clips, ALL, ByClassifier(_classifier(layer), labels))
     with torch.inference_mode():
         expected = layer(clips.features[:, 0])[:, [2, 3, 0]].softmax(dim=1)
     torch.testing.assert_close(scored.scores, expected)
 
 
-def test_a_classifier_refuses_labels_that_it_does_not_know(colour_clips, tmp_path):
-    _classifier(tmp_path, 3)
+def test_a_classifier_refuses_labels_that_it_does_not_know(colour_clips):
+    classifier = _classifier(nn.Linear(8, 3))
     clips = EncodedClips(colour_clips, torch.zeros(9, 1, 8), {})
     with pytest.raises(ValueError, match="'blue' is none of those; give data with its 3 labels"):
-        scoring.answer(clips, ALL, ByClassifier(tmp_path, ("red", "green", "pink")))
+        scoring.answer(clips, ALL, ByClassifier(classifier, ("red", "green", "pink")))
     with pytest.raises(ValueError, match="tells 3 labels apart, not 2; name the labels"):
-        ByClassifier(tmp_path, ("red", "green"))
+        ByClassifier(classifier, ("red", "green"))

@@ -43,7 +43,11 @@ def test_a_run_leaves_checkpoints_metrics_and_a_picture(write_recipe, tmp_path):
     assert (run / "curves.png").read_bytes().startswith(b"\x89PNG")
     assert list((run / "log").glob("events.out.tfevents.*"))
     for name in ("best", "last"):
-        assert ActionCLIP.load(run / name).embed_texts(["moving left"]).shape == (1, 32)
+        model = ActionCLIP.load(run / name)
+        assert model.embed_texts(["moving left"]).shape == (1, 32)
+        assert model.task.labels == ("moving left", "moving right", "moving still")
+        assert model.task.sampling == "segments"
+        assert len(model.task.templates) >= 1
 
 
 def test_the_same_seed_gives_the_same_bytes_and_another_seed_others(write_recipe, tmp_path):
@@ -188,6 +192,10 @@ def test_the_unimodal_baseline_learns_and_leaves_its_classifier(write_recipe, tm
     assert rows[-1]["loss"] < rows[0]["loss"]
     classifier = load_file(tmp_path / "run" / "best" / "classifier.safetensors")
     assert classifier["weight"].shape == (3, 32)
+    model = ActionCLIP.load(tmp_path / "run" / "best")
+    assert model.classifier is not None
+    assert torch.equal(model.classifier.weight, classifier["weight"])
+    assert len(model.task.labels) == 3
 
 
 def test_mixtures_with_the_start_are_tested_and_kept(write_recipe, squares, tiny_clip, tmp_path):

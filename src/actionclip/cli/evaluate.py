@@ -109,7 +109,6 @@ def evaluate(
                 f"{model}: no such checkpoint; make it by `actionclip train {recipe}`,"
                 " or name one by --model"
             )
-    followed = given or trained.recipe_of(model)
     is_whole = False
     if data is None:
         assert given is not None
@@ -118,10 +117,8 @@ def evaluate(
         candidates = candidates or prepare.labels_of(given.data)
     annotations = evaluation.read(data, videos, candidates, whole_videos=is_whole)
     device, is_first = _join_processes(device)
-    subject = trained.subject(
-        model, followed, templates=sentences, trained_on=learnt, device=device
-    )
-    sampling = followed.data.sampling if followed else "segments"
+    subject = trained.subject(model, given, templates=sentences, trained_on=learnt, device=device)
+    sampling = given.data.sampling if given else subject.recognizer.model.task.sampling
     with terminal.counter("looking at the videos", "clips") as count:
         found = evaluation.run(
             subject,

@@ -57,7 +57,7 @@ def prompts(
         ) from error
 
     annotations = evaluation.read(data, None, candidates)
-    subject = trained.subject(model, trained.recipe_of(model), templates=chosen, device=device)
+    subject = trained.subject(model, templates=chosen, device=device)
     with terminal.counter("looking at the videos", "clips") as count:
         lab = prompt_lab.run(subject, annotations, split, num_workers=workers, on_progress=count)
     if as_json:

@@ -49,7 +49,7 @@ def recognize(
     ] = None,
     device: options.Device = None,
 ) -> None:
-    """Say which of the labels each video shows.
+    """Say which of the labels each video shows; of a trained model by default its own labels.
 
     Further videos and folders may follow the first: an argument that ends like a video (.mp4,
     .avi, ...) or is a folder written with a slash. With --labels, every argument is one.
@@ -62,7 +62,9 @@ def recognize(
 
     arguments = [video, *(label or [])]
     num_places = len(arguments) if labels else _count_places(arguments)
-    names = label_sets.find(labels) if labels else label_lists.check(arguments[num_places:])
+    given = label_sets.find(labels) if labels else arguments[num_places:]
+    is_own = not labels and not given and model not in (None, DEFAULT_MODEL)  # the model's labels
+    names = None if is_own else label_lists.check(given)
     sentences = prompts.read(templates) if templates else None
     videos = [path for place in arguments[:num_places] for path in files.find(Path(place))]
     least = terminal.score(threshold)
@@ -73,8 +75,6 @@ def recognize(
             "the small embedded model `lite` answers;"
             " for CLIP's accuracy add --model openai/clip-vit-base-patch16"
         )
-    if len(names) == 1 and least is None:
-        terminal.note("a single label always scores 1; name others to compare it with")
     decoders = [Decoder() for _ in videos[:NUM_DECODERS]]
     for decoder in decoders:
         decoder.start()  # while torch is imported
@@ -83,6 +83,9 @@ def recognize(
     from actionclip.recognizer import Recognizer
 
     recognizer = Recognizer.load(model or DEFAULT_MODEL, device=device, decoders=decoders)
+    names = recognizer.choose_labels(names)
+    if len(names) == 1 and least is None:
+        terminal.note("a single label always scores 1; name others to compare it with")
     results: list[dict[str, object]] = []
     sections: list[html.Section] = []
     failures: list[str] = []

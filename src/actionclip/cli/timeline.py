@@ -61,7 +61,9 @@ def timeline(
 
     if labels and label:
         raise ValueError(f"{label[0]!r}: labels are in {labels} already; give one or the other")
-    names = label_sets.find(labels) if labels else label_lists.check(label or [])
+    is_own = not labels and not label and model != DEFAULT_MODEL  # the model's own labels
+    given = label_sets.find(labels) if labels else label or []
+    names = None if is_own else label_lists.check(given)
     sentences = prompts.read(templates) if templates else None
     least = terminal.score(threshold)
     for place in (csv, srt, vtt, html, clips):
@@ -76,6 +78,7 @@ def timeline(
     from actionclip.timeline import cutting, export, page
 
     recognizer = Recognizer.load(model, device=device, decoders=[decoder])
+    names = recognizer.choose_labels(names)
     with terminal.counter("reading the labels", "prompts") as count:
         recognizer.embed_labels(names, sentences, count)
     num_steps = round(duration_seconds * rate)

@@ -67,7 +67,9 @@ def watch(
 
     addresses.parse(source)  # says what is wrong with it before anything is loaded
     least = terminal.score(threshold)
-    names = label_sets.find(labels) if labels else label_lists.check(label or [])
+    is_own = not labels and not label and model != DEFAULT_MODEL  # the model's own labels
+    given = label_sets.find(labels) if labels else label or []
+    names = None if is_own else label_lists.check(given)
     sentences = prompts.read(templates) if templates else None
 
     from actionclip.timeline.arrivals import Watching

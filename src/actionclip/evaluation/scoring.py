@@ -15,13 +15,11 @@ import abc
 import operator
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TypeVar
 
-import safetensors.torch
 import torch
 from jaxtyping import Float
-from torch import Tensor, nn
+from torch import Tensor
 from torch import distributed as dist
 from torch.nn import functional as F
 
@@ -30,9 +28,7 @@ from actionclip.evaluation.protocols import Question
 from actionclip.evaluation.scored import Scored
 from actionclip.evaluation.view_features import Progress, ViewFeatures, Views
 from actionclip.model.actionclip import ActionCLIP
-
-CLASSIFIER = "classifier.safetensors"
-"""Beside a checkpoint of the unimodal baseline: its linear layer."""
+from actionclip.model.task import Classifier
 
 _CLIPS_AT_ONCE = 64
 _Found = TypeVar("_Found")
@@ -129,7 +125,7 @@ class ByWords(Scorer):
         embeddings: Float[Tensor, "K N D"],
     ) -> None:
         """Take the embeddings of all labels that will be asked for, in every template."""
-        self._scale = float(model.logit_scale.detach().exp()) / model.calibration.temperature
+        self._scale = model.scale / model.calibration.temperature
         self._embeddings = embeddings.float()
         self._column = {label: column for column, label in enumerate(labels)}
 
@@ -145,25 +141,22 @@ class ByWords(Scorer):
 class ByClassifier(Scorer):
     """The unimodal baseline: a linear layer that knows the labels it was trained on."""
 
-    def __init__(self, checkpoint: Path, labels: tuple[str, ...]) -> None:
-        """Read the layer that training left beside a checkpoint.
+    def __init__(self, classifier: Classifier, labels: tuple[str, ...]) -> None:
+        """Take the layer and its labels.
 
         Args:
-            checkpoint: its folder.
-            labels: those that it was trained on, in their order.
+            classifier: of a checkpoint.
+            labels: that it was trained on, in their order.
 
         Raises:
             ValueError: it was trained on another number of labels.
         """
-        weights = safetensors.torch.load_file(checkpoint / CLASSIFIER)
-        num_labels, width = weights["weight"].shape
-        if num_labels != len(labels):
+        if len(classifier.weight) != len(labels):
             raise ValueError(
-                f"{checkpoint / CLASSIFIER}: tells {num_labels} labels apart, not {len(labels)};"
+                f"the classifier tells {len(classifier.weight)} labels apart, not {len(labels)};"
                 " name the labels that it was trained on, in their order"
             )
-        self._layer = nn.Linear(width, num_labels)
-        self._layer.load_state_dict(weights)
+        self._classifier = classifier
         self._column = {label: column for column, label in enumerate(labels)}
 
     def logits(
@@ -177,7 +170,7 @@ class ByClassifier(Scorer):
                 f" {unknown[0]!r} is none of those; give data with its {len(self._column)} labels"
             )
         chosen = [self._column[label] for label in labels]
-        return self._layer(features)[:, :, None, chosen]
+        return self._classifier.logits(features)[:, :, None, chosen]
 
 
 @torch.inference_mode()

@@ -77,13 +77,14 @@ def measure(recipe: Recipe, checkpoint: Path, device: str | None = None) -> Repo
     annotations = evaluate.read(
         data, videos, prepare.labels_of(chosen), whole_videos=chosen.whole_videos
     )
-    is_classifier = recipe.loss.kind == "classifier"
+    recognizer = Recognizer.load(checkpoint, device=device)
+    labels, classifier = recognizer.model.task.labels, recognizer.model.classifier
     subject = Subject(
-        Recognizer.load(checkpoint, device=device),
+        recognizer,
         str(checkpoint),
         tuple(prepare.templates_of(recipe)),
-        annotations.labels,
-        ByClassifier(checkpoint, annotations.labels) if is_classifier else None,
+        labels,
+        ByClassifier(classifier, labels) if classifier is not None else None,
     )
     conditions = Conditions(sampling=chosen.sampling, seed=recipe.computing.seed)
     return evaluate.evaluate(subject, annotations, data, conditions, num_workers=chosen.num_workers)

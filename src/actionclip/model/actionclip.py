@@ -24,7 +24,7 @@ from actionclip.model import calibration, temporal_heads
 from actionclip.model import precision as precisions
 from actionclip.model.config import ModelConfig
 from actionclip.model.encoders.encoder import Encoder
-from actionclip.model.task import Task
+from actionclip.model.task import Classifier, Task
 
 logger = logging.getLogger(__name__)
 
@@ -52,6 +52,8 @@ class ActionCLIP(nn.Module):
         """What its scores mean; fitted on held-out clips and stored in the checkpoint."""
         self.task = Task()
         """What it was trained for: labels, templates, sampling; stored in the checkpoint."""
+        self.classifier: Classifier | None = None
+        """Scores its labels instead of words, in the paper's unimodal baseline."""
         self.fixed_scale: float | None = None
         """Replaces the learnt scale in `scale`; the official code tests with 100."""
         self.precision = torch.float32
@@ -224,8 +226,12 @@ class ActionCLIP(nn.Module):
             return self.encoder.text_features(token_ids).float()
 
     def embed_frame_features(self, frame_features: Float[Tensor, "B T D"]) -> Float[Tensor, "B D"]:
-        """Make one embedding, of length one, of each clip's frame features."""
-        return F.normalize(self.clip_features(frame_features), dim=-1)
+        """Make one embedding, of length one, of each clip's frame features.
+
+        A classifier reads features of any length, so there it is they that are returned.
+        """
+        features = self.clip_features(frame_features)
+        return features if self.classifier is not None else F.normalize(features, dim=-1)
 
     def embed_clips(self, clips: Float[Tensor, "B T 3 H W"]) -> Float[Tensor, "B D"]:
         """Make one embedding, of length one, of each clip; pixels are RGB in 0…1."""

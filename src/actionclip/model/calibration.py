@@ -93,7 +93,7 @@ class Calibration:
         }
 
     @classmethod
-    def from_json(cls, document: Mapping[str, Any], where: str = "calibration") -> Calibration:
+    def from_json(cls, document: object, where: str = "calibration") -> Calibration:
         """Read what `to_json` gave; fields that are left out have their defaults.
 
         Args:

@@ -15,6 +15,7 @@ import shutil
 from pathlib import Path
 
 import safetensors.torch
+import torch
 from tokenizers import Tokenizer
 
 from actionclip import atomic_write
@@ -27,11 +28,13 @@ from actionclip.model.encoders import clip
 from actionclip.model.encoders.encoder import Encoder
 from actionclip.model.encoders.lite import LiteEncoder
 from actionclip.model.layouts import hub_folder, known, official
-from actionclip.model.task import Task
+from actionclip.model.task import Classifier, Task
 
 logger = logging.getLogger(__name__)
 
 _CONFIG, _WEIGHTS, _TOKENIZER = "config.json", "model.safetensors", "tokenizer.json"
+CLASSIFIER = "classifier.safetensors"
+"""Only beside a model that was trained as a classifier."""
 _CALIBRATION, _TASK = "calibration", "task"
 """Sections of config.json, beside the fields of `ModelConfig`."""
 _MAX_READS = 5
@@ -91,8 +94,11 @@ def save(model: ActionCLIP, folder: Path) -> None:
         safetensors.torch.save_file(tensors, unfinished / _WEIGHTS, metadata={"format": "pt"})
         if model.encoder.tokenizer is not None:
             model.encoder.tokenizer.save(str(unfinished / _TOKENIZER))
+        if model.classifier is not None:
+            layer = {name: t.contiguous() for name, t in model.classifier._asdict().items()}
+            safetensors.torch.save_file(layer, unfinished / CLASSIFIER)
         for entry in folder.iterdir() if folder.is_dir() else ():
-            if entry.name not in (_CONFIG, _WEIGHTS, _TOKENIZER):
+            if entry.name not in (_CONFIG, _WEIGHTS, _TOKENIZER, CLASSIFIER):
                 _copy(entry, unfinished / entry.name)
 
 
@@ -118,6 +124,7 @@ def _rebuild(contents: Contents, where: str | Path) -> ActionCLIP:
     if contents.calibration is not None:
         model.calibration = contents.calibration
     model.task = contents.task or model.task
+    model.classifier = contents.classifier
     return model
 
 
@@ -168,7 +175,22 @@ def _read_files(folder: Path) -> Contents:
     if lacks:
         missing = " and ".join(_MEANINGS[name] for name in lacks)
         logger.warning("%s: from an older version, which stored no %s", folder, missing)
-    return Contents(config, found, tokenizer, calibration, task)
+    classifier = _read_classifier(folder / CLASSIFIER, task or Task())
+    return Contents(config, found, tokenizer, calibration, task, classifier)
+
+
+def _read_classifier(path: Path, task: Task) -> Classifier | None:
+    if not path.is_file():
+        return None
+    layer = weights.read(path)
+    shape = layer["weight"].shape if "weight" in layer else torch.Size((0, 0))
+    weights.check(layer, {"weight": shape, "bias": shape[:1]}, path)
+    if task.labels and len(task.labels) != len(layer["weight"]):
+        raise ValueError(
+            f"{path}: tells {len(layer['weight'])} labels apart, but {_CONFIG} lists "
+            f"{len(task.labels)}; use the files that were saved together"
+        )
+    return Classifier(**layer)
 
 
 _MEANINGS = {_CALIBRATION: "calibration", _TASK: "labels, templates and sampling"}

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from actionclip.model.calibration import Calibration
 from actionclip.model.config import ModelConfig
-from actionclip.model.task import Task
+from actionclip.model.task import Classifier, Task
 
 
 @dataclass(frozen=True)
@@ -25,3 +25,5 @@ class Contents:
     """None where nothing says what the scores mean."""
     task: Task | None = None
     """None where nothing says what it was trained for."""
+    classifier: Classifier | None = None
+    """Only of a model that was trained as a classifier."""

@@ -1,4 +1,4 @@
-"""Sections of config.json become typed values: unknown fields and wrong types are refused by name."""
+"""Sections of config.json become typed values: unknown fields and wrong types are refused."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Reader = Callable[[str, object], Any]
 def read(
     section: Callable[..., Section],
     readers: Mapping[str, Reader],
-    document: Mapping[str, Any],
+    document: object,
     where: str,
 ) -> Section:
     """Read a section; fields that are left out have their defaults.

@@ -1,15 +1,21 @@
 """What a model was trained for, as a value that goes into its checkpoint: labels and how to ask.
 
 It gives the defaults of every question to the model, so that no training data and no recipe is
-needed to use it. Knows no weights and no videos.
+needed to use it. Knows no files and no videos.
+
+Shapes:
+    N: labels   D: shared width
 """
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
+
+from jaxtyping import Float
+from torch import Tensor
+from torch.nn import functional as F
 
 from actionclip.model import documents
 
@@ -46,7 +52,7 @@ class Task:
         return {n: list(v) if isinstance(v, tuple) else v for n, v in fields.items()}
 
     @classmethod
-    def from_json(cls, document: Mapping[str, Any], where: str = "task") -> Task:
+    def from_json(cls, document: object, where: str = "task") -> Task:
         """Read what `to_json` gave; fields that are left out have their defaults.
 
         Args:
@@ -57,6 +63,18 @@ class Task:
             ValueError: for a field that is unknown, of the wrong type or impossible.
         """
         return documents.read(cls, _READERS, document, where)
+
+
+class Classifier(NamedTuple):
+    """The linear layer of the paper's unimodal baseline; it scores `Task.labels` without words."""
+
+    weight: Float[Tensor, "N D"]
+    bias: Float[Tensor, " N"]
+
+    def logits(self, clip_features: Float[Tensor, "*batch D"]) -> Float[Tensor, "*batch N"]:
+        """Score clip features, which have any length, on their device."""
+        device = clip_features.device
+        return F.linear(clip_features, self.weight.to(device), self.bias.to(device))
 
 
 _READERS = {

@@ -1,9 +1,9 @@
 """Weight files become tensors with names, and nothing that is written in them is run.
 
 safetensors holds numbers only. A pickle (.pt, .pth, .bin) is a program that builds objects: it is
-read by torch's own reader with `weights_only=True`, which builds tensors and refuses all else, and
-there is no second try without it. `torchscript` reads the archives that OpenAI published CLIP in.
-Knows no models.
+read by torch's own reader with `weights_only=True`, which builds tensors and refuses all else.
+Where it refuses, `pickles` reads the tensors and leaves the rest, running nothing either; a file
+that names what only an attack needs is refused as a whole. Knows no models.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import pickletools
 import re
 import warnings
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
-from actionclip.model import torchscript
+from actionclip.model import pickles
 
 
 def read(path: Path) -> dict[str, Any]:
@@ -37,7 +37,7 @@ def read(path: Path) -> dict[str, Any]:
         raise FileNotFoundError(f"{path}: no such file; check the path")
     if path.suffix == ".safetensors":
         return _read_safetensors(path)
-    return _read_torchscript(path) if torchscript.is_archive(path) else _read_pickle(path)
+    return _read_torchscript(path) if pickles.is_torchscript(path) else _read_pickle(path)
 
 
 def check(found: Mapping[str, Tensor], wanted: Mapping[str, torch.Size], where: object) -> None:
@@ -85,7 +85,7 @@ def _read_pickle(path: Path) -> dict[str, Any]:
             warnings.simplefilter("ignore")  # of an unusual pickle protocol; the error tells more
             content = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
-        raise _refusal(path, _pickle_of(path), error) from error
+        content = _read_inertly(path, error)
     except Exception as error:  # a damaged pickle can fail in any way
         raise _damaged(path, error) from error
     if not isinstance(content, Mapping):
@@ -93,11 +93,52 @@ def _read_pickle(path: Path) -> dict[str, Any]:
     return dict(content)
 
 
+def _read_inertly(path: Path, refusal: Exception) -> Mapping[str, Any]:
+    """Read the tensors of what torch's own reader refuses, such as a training checkpoint."""
+    names = list(_names_in(_pickle_of(path)))
+    if any(map(_is_attack, names)):
+        raise _refused(path, names, refusal) from refusal
+    try:
+        content = pickles.read(path)
+    except Exception as error:  # a damaged pickle can fail in any way
+        raise _refused(path, names, refusal) from error
+    if not isinstance(content, Mapping) or not _has_tensors(content):
+        raise _refused(path, names, refusal) from refusal
+    return content
+
+
+def _has_tensors(content: Mapping[str, Any]) -> bool:
+    return any(
+        isinstance(each, Tensor) or (isinstance(each, Mapping) and _has_tensors(each))
+        for each in content.values()
+    )
+
+
+def _is_attack(name: str) -> bool:
+    """Whether a name is of what no checkpoint needs: processes, files, network, running code."""
+    module, _, function = name.rpartition(".")
+    if module in ("builtins", "__builtin__"):
+        return function in _ATTACK_BUILTINS
+    return module.split(".")[0] in _ATTACK_MODULES
+
+
+_ATTACK_MODULES = {
+    *("os", "posix", "nt", "subprocess", "sys", "pty", "shutil", "socket", "runpy", "importlib"),
+    *("ctypes", "webbrowser", "commands", "code", "codeop", "pickle", "_pickle", "marshal"),
+}
+_ATTACK_BUILTINS = {
+    *("eval", "exec", "execfile", "compile", "open", "__import__", "input", "breakpoint"),
+}
+
+
 def _read_torchscript(path: Path) -> dict[str, Tensor]:
     try:
-        return torchscript.read(path)
-    except pickle.UnpicklingError as error:
-        raise _refusal(path, _pickle_of(path), error) from error
+        names = list(_names_in(_pickle_of(path)))
+        if strange := [name for name in names if not _HARMLESS.fullmatch(name)]:
+            raise _refused(path, strange, ValueError("no archive of torch"))
+        return pickles.read_torchscript(path)
+    except ValueError:
+        raise
     except Exception as error:  # a damaged pickle can fail in any way
         raise _damaged(path, error) from error
 
@@ -110,10 +151,10 @@ def _pickle_of(path: Path) -> bytes:
         return archive.read(next(n for n in archive.namelist() if n.endswith("data.pkl")))
 
 
-def _refusal(path: Path, pickled: bytes, error: Exception) -> ValueError:
-    """Say what the pickle wanted to have called; it is only looked at for that."""
-    wanted = [name for name in _names_in(pickled) if not _HARMLESS.fullmatch(name)]
-    wanted.sort(key=lambda name: name.startswith("torch."))  # the strangest first
+def _refused(path: Path, names: Sequence[str], error: Exception) -> ValueError:
+    """Say what the pickle names that weights do not need."""
+    wanted = [name for name in names if not _HARMLESS.fullmatch(name)]
+    wanted.sort(key=lambda name: (not _is_attack(name), name.startswith("torch.")))
     if not wanted:
         return _damaged(path, error)
     return ValueError(
@@ -124,7 +165,7 @@ def _refusal(path: Path, pickled: bytes, error: Exception) -> ValueError:
 
 
 _HARMLESS = re.compile(
-    r"collections\.OrderedDict|_codecs\.encode|(__builtin__|builtins)\.(set|list|dict)|"
+    r"torch\.jit\._pickle\.\w+|collections\.OrderedDict|_codecs\.encode|(__builtin__|builtins)\.(set|list|dict)|"
     r"torch\._utils\.\w+|torch\.\w+|__torch__\..*"
 )
 

@@ -55,7 +55,7 @@ def _fit(run: Run, model: ActionCLIP) -> Calibration:
     clip_embeddings = torch.cat(embeddings)  # (B, D)
     truth = torch.tensor([annotations.label_indices(annotations.examples[i])[0] for i in places])
     before = model.calibration
-    scale = float(model.logit_scale.exp())
+    scale = model.scale
     logits = scoring.logits(clip_embeddings, embed(annotations.labels), scale).cpu()  # (B, K, N)
     background = scoring.logits(clip_embeddings, embed(before.background), scale).mean(-1).cpu()
     temperature = fitting.fit_temperature(logits, truth)

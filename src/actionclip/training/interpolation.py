@@ -35,6 +35,7 @@ def compare(run: Run, folder: RunFolder) -> list[Row]:
     if not (chosen.interpolate or chosen.zero_shot_data):
         return []
     model = prepare.load_start(run.recipe).to(run.accelerator.device)
+    model.task = run.model.task
     start = _weights(model)
     end = _weights(ActionCLIP.load(folder.best, device=run.accelerator.device))
     other = _zero_shot_source(run, model) if chosen.zero_shot_data else None

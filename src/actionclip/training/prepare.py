@@ -22,6 +22,7 @@ from actionclip.data.annotations import Annotations
 from actionclip.data.clips import Sampling
 from actionclip.model import precision
 from actionclip.model.actionclip import ActionCLIP
+from actionclip.model.task import Task
 from actionclip.text import label_sets, prompts
 from actionclip.training import lora, optim, random_start
 from actionclip.training.cached import CachedFeatures, Progress
@@ -44,10 +45,12 @@ def make_accelerator(recipe: Recipe, output: Path, device: str | None = None) ->
         ValueError: fp16 was asked for where there is no GPU.
     """
     chosen = recipe.computing.precision
-    place = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    place = precision.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
     if chosen == "auto":
         is_bf16 = precision.choose("auto", place).dtype == torch.bfloat16
         chosen = "bf16" if is_bf16 else "fp32"
+    if chosen == "fp32":
+        precision.choose("fp32", place)  # in convolutions too
     if chosen == "fp16" and place.type != "cuda":
         raise ValueError(f"computing.precision: no fp16 on {place.type}; use auto, bf16 or fp32")
     AcceleratorState._reset_state()  # of a run before this one, in the same process
@@ -136,7 +139,9 @@ def load_model(recipe: Recipe, dtype: torch.dtype) -> ActionCLIP:
         ValueError: the model cannot do what the recipe asks for.
     """
     loaded = load_start(recipe)
-    loaded.precision = dtype  # of what the towers compute with; their weights stay fp32
+    is_auto = recipe.computing.precision == "auto"
+    # Of what the towers compute with; their weights stay fp32.
+    loaded.precision = torch.float32 if is_auto and loaded.encoder.wants_fp32 else dtype
     if recipe.weights.lora_rank is not None:
         lora.adapt(loaded, recipe.weights.lora_rank)
     optim.freeze(loaded, recipe.weights.freeze)
@@ -163,6 +168,16 @@ def templates_of(recipe: Recipe) -> Sequence[str]:
     return prompts.SETS[chosen] if isinstance(chosen, str) else chosen
 
 
+def task_of(recipe: Recipe, labels: Sequence[str]) -> Task:
+    """Describe what is trained, for the checkpoint."""
+    return Task(
+        tuple(labels),
+        tuple(templates_of(recipe)),
+        recipe.data.sampling,
+        Path(recipe.data.path).name,
+    )
+
+
 def make_run(
     recipe: Recipe,
     accelerator: Accelerator,
@@ -186,6 +201,7 @@ def make_run(
     dtype = _DTYPES[accelerator.mixed_precision]
     loaded = load_model(recipe, dtype).to(accelerator.device)
     texts = tokenize(loaded, recipe, train.labels)
+    loaded.task = task_of(recipe, train.labels)
     sources: list[Source] = []
     for part, num_views in ((train, recipe.data.cached_views), (held_out, 1)):
         videos = Videos(

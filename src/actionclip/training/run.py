@@ -13,13 +13,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import safetensors.torch
 import torch
 from accelerate import Accelerator
 from jaxtyping import Float, Int
 from torch import Tensor
 
 from actionclip.model.actionclip import ActionCLIP
+from actionclip.model.task import Classifier
 from actionclip.training import averaging, batches, lora, optim, validation
 from actionclip.training.batches import Plan, Planner
 from actionclip.training.objectives import Answers, Classification, Contrastive, Objective, Texts
@@ -135,11 +135,10 @@ class Run:
             adapted = self.recipe.weights.lora_rank is not None
             model = lora.merged(self.model) if adapted else self.model
             computed_in, model.precision = model.precision, torch.float32  # that of the weights
-            model.save(folder)
-            model.precision = computed_in
             if isinstance(self.objective, Classification):
-                classifier = self.objective.classifier.state_dict()
-                safetensors.torch.save_file(classifier, folder / "classifier.safetensors")
+                model.classifier = Classifier(**self.objective.classifier.state_dict())
+            model.save(folder)
+            model.precision, model.classifier = computed_in, None
 
     @contextmanager
     def _holding(self, weights: Mapping[str, Tensor]) -> Iterator[None]:
