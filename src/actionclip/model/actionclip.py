@@ -177,7 +177,7 @@ class ActionCLIP(nn.Module):
             self.logit_scale.device,
             wants_fp32=self.encoder.wants_fp32,
         )
-        logger.info("towers in %s: %s", self.precision, reason)
+        logger.debug("towers in %s: %s", self.precision, reason)
         self.encoder.vision_tower.to(self.precision)
         self.encoder.text_tower.to(self.precision)
         return self
