@@ -6,6 +6,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+from PIL import Image, features
 
 from actionclip.video import addresses, decode, live
 from actionclip.video.limits import Decoder
@@ -31,6 +32,18 @@ UPRIGHT = {
     "transposed": lambda picture: picture.swapaxes(0, 1),
     "transposed about the other diagonal": lambda picture: picture[::-1, ::-1].swapaxes(0, 1),
 }
+UPRIGHT_BY_EXIF = [
+    "identity",
+    "mirrored left and right",
+    "turned by 180",
+    "mirrored top and bottom",
+    "transposed",
+    "turned by 90",
+    "transposed about the other diagonal",
+    "turned by 270",
+]
+"""From orientation 1 on."""
+ORIENTATION = 0x112
 GREY = np.repeat(np.kron([[250, 20, 90], [60, 160, 200]], np.ones((24, 32))), 3)
 PICTURE = GREY.reshape(48, 96, 3).astype(np.uint8)
 """Six grey fields: no turn or mirror image equals another."""
@@ -80,6 +93,22 @@ def test_what_is_shown_is_what_ffmpeg_shows(name, tmp_path, write):
     shown = np.frombuffer(subprocess.run(command, capture_output=True, check=True).stdout, np.uint8)
     frames = decode.read_frames(path, range(3))
     assert np.abs(shown.reshape(frames.shape).astype(int) - frames).max() <= 2
+
+
+EXIF = {name: number for number, name in enumerate(UPRIGHT_BY_EXIF, start=1)}
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".png", ".webp", ".avif"])
+@pytest.mark.parametrize("name", ["mirrored left and right", "transposed", "turned by 90"])
+def test_the_orientation_of_a_photograph_is_applied(name, suffix, tmp_path):
+    path = tmp_path / f"photograph{suffix}"
+    if suffix == ".avif" and not features.check("avif"):
+        pytest.skip("Pillow is built without AVIF")
+    exif = Image.Exif()
+    exif[ORIENTATION] = EXIF[name]
+    Image.fromarray(PICTURE).save(path, exif=exif, quality=95)
+    [frame] = decode.read_frames(path, [0])
+    assert np.abs(frame - UPRIGHT[name](PICTURE).astype(int)).mean() < 2
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from fractions import Fraction
 
 import numpy as np
 from av.filter import Graph
+from av.sidedata.sidedata import Type
 from av.video.frame import VideoFrame
 from av.video.reformatter import Interpolation, VideoReformatter
 from av.video.stream import VideoStream
@@ -30,6 +31,8 @@ _SCALING = (
 )
 _ANY_TIME = Fraction(1, 1000)
 """A filter wants a time base; times are not changed."""
+_MAX_SIDE_DATA_KINDS = 64
+"""FFmpeg has half as many."""
 _MAX_PIXEL_ASPECT = 10
 """No camera has longer pixels: a larger ratio, either way, is a mistake in the file."""
 
@@ -58,12 +61,11 @@ class Geometry:
         """
         aspect = stream.sample_aspect_ratio or stream.codec_context.sample_aspect_ratio or 1
         is_plausible = 1 / _MAX_PIXEL_ASPECT <= aspect <= _MAX_PIXEL_ASPECT
-        matrix = frame.side_data.get("DISPLAYMATRIX")
         return Geometry(
             frame.width,
             frame.height,
             Fraction(aspect) if is_plausible else Fraction(1),
-            *_orientation(np.frombuffer(bytes(matrix), np.int32) if matrix else None),
+            *_orientation(_display_matrix(frame)),
             has_whole_fields=stream.codec_context.codec.canonical_name == "hevc",
         )
 
@@ -146,6 +148,21 @@ class Progressive:
         if frame.interlaced_frame and not self._geometry.has_whole_fields:
             return self._upper_field(frame)
         return frame
+
+
+def _display_matrix(frame: VideoFrame) -> np.ndarray | None:
+    """Give the nine numbers of a picture's display matrix, if it has one.
+
+    A picture with data of a kind that PyAV cannot name, as the EXIF data of a photograph, shows
+    none of its data until that kind is removed.
+    """
+    for kind in range(len(Type), _MAX_SIDE_DATA_KINDS):
+        try:
+            matrix = frame.side_data.get("DISPLAYMATRIX")
+            return np.frombuffer(bytes(matrix), np.int32) if matrix else None
+        except ValueError:
+            frame = PictureFilter("sidedata", f"mode=delete:type={kind}")(frame)
+    return None
 
 
 def _orientation(matrix: np.ndarray | None) -> tuple[bool, int]:
