@@ -1,4 +1,6 @@
 import logging
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -21,7 +23,7 @@ def clips(folder) -> TrainingClips:
 
 def test_every_example_comes_once_and_the_last_batch_may_be_smaller(folder):
     views = TestViews(reading.read(folder), Sampling(2), 36, 32)
-    loader = Loader(views, loading.in_order(len(views), 3))
+    loader = Loader(views, loading.split(range(8), 3, 2, 100))
     batches = list(loader)
     assert [len(batch.examples) for batch in batches] == [3, 3, 2]
     assert torch.cat([batch.examples for batch in batches]).tolist() == list(range(8))
@@ -39,7 +41,7 @@ def test_the_number_of_workers_changes_nothing(folder):
 
 def test_workers_that_stay_see_the_next_epoch(folder):
     dataset = clips(folder)
-    loader = Loader(dataset, loading.in_order(len(dataset), 4), num_workers=1)
+    loader = Loader(dataset, loading.split(range(8), 4, 2, 100), num_workers=1)
     first = next(iter(loader)).clips
     list(loader)
     dataset.set_epoch(1)
@@ -51,7 +53,7 @@ def test_workers_that_stay_see_the_next_epoch(folder):
 def test_a_damaged_video_is_left_out_named_and_counted_once(folder, caplog):
     (folder / "run" / "2.mp4").write_bytes(b"broken")
     dataset = clips(folder)
-    loader = Loader(dataset, loading.in_order(8, 2), damaged_limit=0.2)
+    loader = Loader(dataset, loading.split(range(8), 2, 2, 100), damaged_limit=0.2)
     with caplog.at_level(logging.WARNING):
         sizes = [len(batch.examples) for batch in loader] + [len(b.examples) for b in loader]
     assert sorted(sizes) == [1, 1, 2, 2, 2, 2, 2, 2]
@@ -62,7 +64,7 @@ def test_a_damaged_video_is_left_out_named_and_counted_once(folder, caplog):
 
 def test_how_far_keyframes_are_from_the_wanted_frames_is_told_once(folder, caplog):
     views = TestViews(reading.read(folder), Sampling(2, "keyframes"), 48, 32)
-    loader = Loader(views, loading.in_order(8, 3))
+    loader = Loader(views, loading.split(range(8), 3, 2, 100))
     with caplog.at_level(logging.WARNING):
         list(loader)
         list(loader)
@@ -74,19 +76,61 @@ def test_how_far_keyframes_are_from_the_wanted_frames_is_told_once(folder, caplo
 def test_how_far_keyframes_are_is_told_before_a_long_pass_ends(folder, caplog, monkeypatch):
     monkeypatch.setattr(loading, "TOLD_AFTER", 4)
     views = TestViews(reading.read(folder), Sampling(2, "keyframes"), 48, 32)
-    next(iter(Loader(views, loading.in_order(8, 4))))
+    next(iter(Loader(views, loading.split(range(8), 4, 2, 100))))
     assert "over 4 clips" in caplog.text
 
 
 def test_nothing_is_told_of_keyframes_where_the_wanted_frames_are_read(folder, caplog):
     views = TestViews(reading.read(folder), Sampling(2), 48, 32)
-    list(Loader(views, loading.in_order(8, 4)))
+    list(Loader(views, loading.split(range(8), 4, 2, 100)))
     assert "keyframes" not in caplog.text
 
 
 def test_too_many_damaged_videos_stop_the_run(folder):
     for number in range(3):
         (folder / "run" / f"{number}.mp4").write_bytes(b"broken")
-    loader = Loader(clips(folder), loading.in_order(8, 1), damaged_limit=0.3)
+    loader = Loader(clips(folder), loading.split(range(8), 1, 2, 100), damaged_limit=0.3)
     with pytest.raises(ValueError, match="3 of 8 videos cannot be read, more than 30%"):
         list(loader)
+
+
+FEW_FILES = """
+import resource, sys
+from pathlib import Path
+from actionclip.data import loading, reading
+from actionclip.data.clips import Sampling
+from actionclip.data.dataset import TestViews
+from actionclip.data.loading import Loader
+
+resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
+views = TestViews(reading.read(Path(sys.argv[1])), Sampling(2), 36, 32)
+loader = Loader(views, [list(range(24)), list(range(24, 48))], num_workers=2)
+print([len(batch.examples) for batch in loader])
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere tensors are sent in another way")
+def test_open_files_do_not_grow_with_the_batch_and_the_workers(tmp_path, place_videos):
+    place_videos(*(f"{label}/{i}.mp4" for label in ("run", "jump") for i in range(24)))
+    command = [sys.executable, "-c", FEW_FILES, str(tmp_path)]
+    program = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert program.stdout == "[24, 24]\n", program.stderr
+
+
+def test_a_batch_is_bounded_in_clips_and_in_frames_but_holds_one_clip_at_least():
+    assert loading.split(range(5), 2, frames_per_sample=8, max_frames=100) == [[0, 1], [2, 3], [4]]
+    assert loading.split(range(5), 16, frames_per_sample=32, max_frames=100) == [[0, 1, 2], [3, 4]]
+    assert loading.split(range(2), 16, frames_per_sample=10 * 3 * 32, max_frames=100) == [[0], [1]]
+
+
+def test_batches_that_are_read_in_chunks_are_the_same(folder, monkeypatch):
+    keys = [[(place, place) for place in range(7)], [(7, 7)]]
+    whole = list(Loader(clips(folder), keys))
+    monkeypatch.setattr(loading, "CHUNK_FRAMES", 4)  # two clips
+    for one, other in zip(whole, Loader(clips(folder), keys), strict=True):
+        assert all(torch.equal(*pair) for pair in zip(one, other, strict=True))
+
+
+def test_pixels_are_sent_as_bytes_where_they_are_not_augmented(folder):
+    [batch] = Loader(clips(folder), [[0, 1]])
+    assert batch.clips.dtype == torch.uint8

@@ -6,6 +6,7 @@ from accelerate import Accelerator
 
 from actionclip.data.annotations import Annotations, Example, FrameFolder
 from actionclip.data.clips import Sampling
+from actionclip.evaluation import view_features
 from actionclip.evaluation.view_features import ViewFeatures, Views
 from actionclip.training import recipe as recipes
 from actionclip.training.cached import CachedFeatures
@@ -116,3 +117,24 @@ def test_many_damaged_videos_are_a_mistake(colour_model, colour_clips, tmp_path)
     reader = ViewFeatures(colour_model, colour_clips.with_examples([damaged]), ONE)
     with pytest.raises(ValueError, match="1 of 1 videos cannot be read"):
         _read(reader)
+
+
+def test_memory_grows_with_frames_and_not_with_clips_and_views(
+    colour_model, colour_clips, monkeypatch, tmp_path
+):
+    views = Views(Sampling(4), num_windows=5, num_crops=3)
+    expected = _read(ViewFeatures(colour_model, colour_clips, views, batch_size=1))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr(view_features, "MAX_FRAMES", 10)
+    sizes = []
+    vision_features = colour_model.vision_features
+
+    def record(clips: torch.Tensor) -> torch.Tensor:
+        sizes.append(clips.shape[:2].numel())
+        return vision_features(clips)
+
+    monkeypatch.setattr(colour_model, "vision_features", record)
+    found = _read(ViewFeatures(colour_model, colour_clips, views, batch_size=16))
+    assert max(sizes) == 8  # two views of four frames
+    for place, features in expected.items():
+        torch.testing.assert_close(found[place], features)

@@ -1,5 +1,8 @@
 """A data set becomes batches, read by several processes; videos that cannot be read are counted.
 
+A worker process reads a chunk of a batch and sends its pixels as one tensor, so that neither memory
+nor open files grow with the size of a batch and the number of workers.
+
 One broken file in a hundred thousand is no reason to lose a night, and a wrong folder is: damaged
 videos are left out and named in the log, and too large a share of them stops the run. Where only
 keyframes are decoded, the log says once how far they are from the frames that were wanted.
@@ -7,22 +10,26 @@ keyframes are decoded, the log says once how far they are from the frames that w
 
 from __future__ import annotations
 
+import itertools
 import logging
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from jaxtyping import Float64, Int
 from torch import Tensor
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, Sampler
 
-from actionclip.data.dataset import Damage, Sample, TestViews, TrainingClips
+from actionclip.data.dataset import Clips, Damage, Key, Sample
 
 DAMAGED_LIMIT = 0.05
 TOLD_AFTER = 1000
 """So many clips tell how far keyframes are from the wanted frames; sooner if a pass ends."""
+CHUNK_FRAMES = 128
+"""Of one chunk, at most, unless a single sample has more: 19 MB of 224×224 pixels as uint8, 77 MB
+as float. Each worker prefetches two chunks."""
 
 _logger = logging.getLogger(__name__)
 
@@ -31,7 +38,7 @@ class Batch(NamedTuple):
     """Samples of one step, without the damaged ones."""
 
     clips: Tensor
-    """(B, T, 3, S, S), or (B, V, T, 3, S, S) for testing."""
+    """(B, T, 3, S, S), or (B, V, T, 3, S, S) for testing; uint8, or float 0…1 where augmented."""
     labels: Int[Tensor, "B N"]
     """1 for each label of a clip."""
     examples: Int[Tensor, " B"]
@@ -53,13 +60,23 @@ class TimeErrors:
         self.max_seconds = max(self.max_seconds, float(seconds.max()))
 
 
+class _Chunk(NamedTuple):
+    """What a worker sends: a tensor costs an open file, an array does not."""
+
+    clips: Tensor | None
+    labels: np.ndarray
+    examples: list[int]
+    time_errors: list[Float64[np.ndarray, " F"]]
+    damaged: list[Damage]
+
+
 class Loader:
     """Gives the batches of a data set, and remembers what could not be read as it was wanted."""
 
     def __init__(
         self,
-        dataset: TrainingClips | TestViews,
-        batches: Iterable[list[Any]],
+        dataset: Clips,
+        batches: Iterable[Sequence[Any]],
         *,
         num_workers: int = 0,
         pin_memory: bool = False,
@@ -69,9 +86,9 @@ class Loader:
 
         Args:
             dataset: what is read.
-            batches: the keys of each batch, such as `in_order`.
+            batches: the keys of each batch, such as `split`; iterated in each pass.
             num_workers: processes that read; 0 reads here. Changes nothing in the batches.
-            pin_memory: as a GPU can copy from faster.
+            pin_memory: put batches into memory that a GPU copies from faster.
             damaged_limit: the share of the data set that may be damaged.
         """
         self.dataset = dataset
@@ -80,17 +97,16 @@ class Loader:
         """Why, by place in the annotations."""
         self.time_errors = TimeErrors()
         self._is_told = dataset.sampling.kind != "keyframes"
+        self._batches = batches
+        self._pin_memory = pin_memory
+        self._chunks = _Chunks()
         self._loader = DataLoader(
             dataset,
-            batch_sampler=batches,
-            collate_fn=list,
+            batch_sampler=self._chunks,
+            collate_fn=_collate,
             num_workers=num_workers,
-            pin_memory=pin_memory,
             persistent_workers=num_workers > 0,
         )
-
-    def __len__(self) -> int:
-        return len(self._loader)
 
     def __iter__(self) -> Iterator[Batch]:
         """Give the batches in order; one in which nothing could be read is passed over.
@@ -98,19 +114,40 @@ class Loader:
         Raises:
             ValueError: too many videos are damaged.
         """
-        for samples in self._loader:
+        frames = self.dataset.frames_per_sample
+        chunks_of_batches = [
+            split(batch, len(batch), frames, CHUNK_FRAMES) for batch in self._batches
+        ]
+        self._chunks.chunks = [chunk for chunks in chunks_of_batches for chunk in chunks]
+        read = iter(self._loader)
+        for chunks in chunks_of_batches:
             whole = []
-            for sample in samples:
-                if isinstance(sample, Damage):
-                    self._note(sample)
-                else:
-                    whole.append(sample)
-                    self.time_errors.add(sample.time_errors)
+            for chunk in itertools.islice(read, len(chunks)):
+                for damage in chunk.damaged:
+                    self._note(damage)
+                for time_errors in chunk.time_errors:
+                    self.time_errors.add(time_errors)
+                if chunk.clips is not None:
+                    whole.append(chunk)
             if self.time_errors.num_clips >= TOLD_AFTER:
                 self._tell_time_errors()
             if whole:
-                yield _collate(whole)
+                yield self._join(whole)
         self._tell_time_errors()
+
+    def _join(self, chunks: Sequence[_Chunk]) -> Batch:
+        parts = [chunk.clips for chunk in chunks if chunk.clips is not None]
+        if len(parts) == 1 and not self._pin_memory:
+            [clips] = parts
+        else:
+            shape = (sum(map(len, parts)), *parts[0].shape[1:])
+            clips = torch.empty(shape, dtype=parts[0].dtype, pin_memory=self._pin_memory)
+            torch.cat(parts, out=clips)
+        return Batch(
+            clips,
+            torch.from_numpy(np.concatenate([chunk.labels for chunk in chunks])),
+            torch.tensor([example for chunk in chunks for example in chunk.examples]),
+        )
 
     def _tell_time_errors(self) -> None:
         if self._is_told or self.time_errors.num_clips == 0:
@@ -139,15 +176,40 @@ class Loader:
             )
 
 
-def in_order(num_samples: int, batch_size: int) -> list[list[int]]:
-    """Give the keys of batches that go through a data set once; the last may be smaller."""
-    keys = list(range(num_samples))
-    return [keys[start : start + batch_size] for start in range(0, num_samples, batch_size)]
+def split(
+    keys: Sequence[Any], batch_size: int, frames_per_sample: int, max_frames: int
+) -> list[list[Any]]:
+    """Split the keys of samples into batches, in order.
+
+    Args:
+        keys: of all samples.
+        batch_size: samples of a batch, at most; the last batch may be smaller.
+        frames_per_sample: of all views.
+        max_frames: of a batch, at most, unless a single sample has more.
+    """
+    size = max(1, min(batch_size, max_frames // frames_per_sample))
+    return [list(keys[start : start + size]) for start in range(0, len(keys), size)]
 
 
-def _collate(samples: Sequence[Sample]) -> Batch:
-    return Batch(
-        torch.stack([sample.clip for sample in samples]),
-        torch.stack([sample.labels for sample in samples]),
-        torch.tensor([sample.example for sample in samples]),
+@dataclass
+class _Chunks(Sampler[list[Key]]):
+    """The keys of the chunks of a pass; another pass's are put in their place."""
+
+    chunks: list[list[Key]] = field(default_factory=list)
+
+    def __iter__(self) -> Iterator[list[Key]]:
+        return iter(self.chunks)
+
+    def __len__(self) -> int:
+        return len(self.chunks)
+
+
+def _collate(samples: Sequence[Sample | Damage]) -> _Chunk:
+    whole = [sample for sample in samples if isinstance(sample, Sample)]
+    return _Chunk(
+        torch.stack([sample.clip for sample in whole]) if whole else None,
+        np.array([sample.labels.numpy() for sample in whole]),
+        [sample.example for sample in whole],
+        [sample.time_errors for sample in whole],
+        [sample for sample in samples if isinstance(sample, Damage)],
     )

@@ -19,6 +19,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from actionclip import feature_cache
+from actionclip.data import loading
 from actionclip.data.annotations import Annotations, Example
 from actionclip.data.clips import Sampling
 from actionclip.data.dataset import TestViews
@@ -26,6 +27,10 @@ from actionclip.data.loading import Batch, Loader
 from actionclip.feature_cache import FeatureCache
 from actionclip.model import identity, threads
 from actionclip.model.actionclip import ActionCLIP
+from actionclip.video import transforms
+
+MAX_FRAMES = 256
+"""Of all views that go through the tower at once, at most, unless a single view has more."""
 
 Progress = Callable[[int, int], None]
 
@@ -157,14 +162,21 @@ class ViewFeatures:
         )
 
         def look(batch: Batch) -> tuple[list[int], Float[Tensor, "B V T E"]]:
-            views = batch.clips.flatten(0, 1).to(device, non_blocking=True)  # (B·V, T, 3, S, S)
+            views = batch.clips.flatten(0, 1)  # (B·V, T, 3, S, S)
             with torch.inference_mode():
-                features = self._model.vision_features(views)  # (B·V, T, E)
-            return batch.examples.tolist(), features.unflatten(0, (-1, len(self._views))).cpu()
+                features = torch.cat(
+                    [
+                        self._model.vision_features(
+                            transforms.to_float(part.to(device, non_blocking=True))
+                        ).cpu()
+                        for part in views.split(max(1, MAX_FRAMES // views.shape[1]))
+                    ]
+                )  # (B·V, T, E)
+            return batch.examples.tolist(), features.unflatten(0, (-1, len(self._views)))
 
         yield from threads.on_each(look, loader, device)
         self.left_out |= loader.damaged
 
     def _batches(self, places: Sequence[int]) -> list[list[int]]:
-        starts = range(0, len(places), self._batch_size)
-        return [list(places[start : start + self._batch_size]) for start in starts]
+        num_frames = self._dataset.frames_per_sample
+        return loading.split(places, self._batch_size, num_frames, MAX_FRAMES)

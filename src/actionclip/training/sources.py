@@ -16,6 +16,7 @@ from typing import Any
 from torch import Tensor
 from torch.utils.data import Sampler
 
+from actionclip.data import loading
 from actionclip.data.annotations import Annotations
 from actionclip.data.augmentation import Augmentation
 from actionclip.data.clips import Sampling
@@ -23,8 +24,10 @@ from actionclip.data.dataset import Augmented, Cropped, TestViews, TrainingClips
 from actionclip.data.loading import Loader
 from actionclip.training import recipe
 from actionclip.training.batches import Plan
+from actionclip.video import transforms
 
-TEST_BATCH_SIZE = 16
+TEST_BATCH_SIZE, MAX_FRAMES = 16, 256
+"""Of a batch without gradients, at most."""
 
 
 class Source(abc.ABC):
@@ -108,14 +111,15 @@ class Videos(Source):
         """Give clips drawn from seeds, in batches of (place, seed); damaged ones are left out."""
         self._to_draw.batches = batches
         for batch in self._drawn:
-            yield batch.examples.tolist(), batch.clips
+            yield batch.examples.tolist(), transforms.to_float(batch.clips)
 
     def show(self, places: Sequence[int]) -> Iterator[tuple[Sequence[int], Tensor]]:
         """Give the middle crop of each video's middle frames; damaged ones are left out."""
-        starts = range(0, len(places), TEST_BATCH_SIZE)
-        self._to_show.batches = [list(places[start : start + TEST_BATCH_SIZE]) for start in starts]
+        self._to_show.batches = loading.split(
+            places, TEST_BATCH_SIZE, self.sampling.num_frames, MAX_FRAMES
+        )
         for batch in self._shown:
-            yield batch.examples.tolist(), batch.clips.squeeze(1)
+            yield batch.examples.tolist(), transforms.to_float(batch.clips.squeeze(1))
 
 
 def one_sided(labels: Sequence[str], chosen: recipe.Data) -> Sequence[str]:

@@ -53,10 +53,19 @@ def three_crops(
     return np.stack([frames[:, y : y + size, x : x + size] for y, x in corners])
 
 
+def channels_first(frames: UInt8[np.ndarray, "T H W 3"]) -> UInt8[Tensor, "T 3 H W"]:
+    """Return frames as a tensor, channels first."""
+    return torch.from_numpy(np.ascontiguousarray(frames)).permute(0, 3, 1, 2).contiguous()
+
+
+def to_float(pixels: UInt8[Tensor, ...] | Float[Tensor, ...]) -> Float[Tensor, ...]:
+    """Return pixels as floats 0…1; what is float already stays as it is."""
+    return pixels if pixels.is_floating_point() else pixels.float().div_(255)
+
+
 def to_clip(frames: UInt8[np.ndarray, "T H W 3"]) -> Float[Tensor, "T 3 H W"]:
     """Give frames as floats 0…1, channels first."""
-    pixels = torch.from_numpy(np.ascontiguousarray(frames))
-    return pixels.permute(0, 3, 1, 2).contiguous().float().div_(255)  # (T, 3, H, W)
+    return to_float(channels_first(frames))
 
 
 def test_clip(
