@@ -134,6 +134,30 @@ def test_clips_have_the_colours_that_the_video_has(shape, tmp_path):
     assert np.abs(decode.read_frames(clip, [0]) - expected).max() <= 6
 
 
+@pytest.mark.parametrize(
+    ("name", "codec", "pixels"),
+    [
+        ("vp9.webm", "libvpx-vp9", "yuv420p"),
+        ("motion jpeg.avi", "mjpeg", "yuvj420p"),
+        ("h264.mp4", "libx264", "yuv420p"),
+    ],
+)
+def test_chroma_lies_where_it_does_in_the_video(name, codec, pixels, tmp_path):
+    """Red and blue stripes: half a pixel to the side is another picture."""
+    stripes = np.zeros((32, 64, 3), np.uint8)
+    stripes[:, ::8] = stripes[:, 1::8] = stripes[:, 2::8] = (230, 20, 20)
+    stripes[:, 5::8] = stripes[:, 6::8] = (20, 20, 230)
+    path = tmp_path / name
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream(codec, rate=10)
+        stream.width, stream.height, stream.pix_fmt = 64, 32, pixels
+        for _ in range(10):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(stripes, format="rgb24")))
+        container.mux(stream.encode())
+    expected = decode.read_frames(path, [5]).astype(int)
+    assert np.abs(decode.read_frames(cut(path, 0.5, 0.9), [0]) - expected).mean() < 3
+
+
 def colours(path):
     with av.open(str(path)) as container:
         frame = next(container.decode(video=0))

@@ -83,7 +83,10 @@ def _describe(stream: VideoStream, picture: Picture) -> None:
     coder.time_base = _TIME_BASE
     coder.flags |= Flags.frame_duration
     coder.sample_aspect_ratio = geometry.pixel_aspect
-    coder.color_range, coder.colorspace, coder.color_primaries, coder.color_trc = picture.colours
+    coder.color_range, coder.colorspace, coder.color_primaries, coder.color_trc, chroma = (
+        picture.colours
+    )
+    coder.options = {**coder.options, "chroma_sample_location": str(chroma)}
     degrees = 90 * geometry.quarter_turns
     if geometry.is_mirrored:  # here the mirror comes last
         stream.set_display_rotation(-degrees, hflip=True)

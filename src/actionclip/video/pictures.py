@@ -20,7 +20,7 @@ from jaxtyping import UInt8
 
 from actionclip.video import picking, source, timetable
 from actionclip.video.grid import ROUNDING_SECONDS
-from actionclip.video.pixels import Geometry, PictureFilter, Progressive
+from actionclip.video.pixels import Geometry, PictureFilter, Progressive, ToRGB
 from actionclip.video.timetable import Opening, Timetable
 
 _SCALING = Interpolation.AREA | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INP
@@ -37,8 +37,8 @@ class Picture:
     """Format yuv420p as PyAV packs it, Y = 3/2 H; an odd row or column is left out."""
     geometry: Geometry
     """How the picture is shown."""
-    colours: tuple[int, int, int, int]
-    """Range, matrix, primaries and transfer, by FFmpeg's numbers."""
+    colours: tuple[int, int, int, int, int]
+    """Range, matrix, primaries, transfer and location of chroma, by FFmpeg's numbers."""
 
 
 def between(path: Path, start_seconds: float, end_seconds: float) -> Iterator[Picture]:
@@ -92,6 +92,7 @@ class _ToPlanes:
         # Chroma has half the size.
         self._width, self._height = max(2, geometry.width & ~1), max(2, geometry.height & ~1)
         self._progressive = Progressive(geometry)
+        self._chroma_location = 0
         self._crop = PictureFilter("crop", f"{self._width}:{self._height}:0:0:exact=1")
 
     def __call__(self, frame: VideoFrame, seconds: Fraction) -> Picture:
@@ -99,9 +100,8 @@ class _ToPlanes:
         if is_odd and (frame.width > self._width or frame.height > self._height):
             frame = self._crop(frame)
         frame = self._progressive(frame)
-        named = (frame.color_range, frame.colorspace, frame.color_primaries, frame.color_trc)
         is_rgb = frame.format.is_rgb or frame.format.has_palette
-        planes = frame.reformat(
+        yuv = frame.reformat(
             self._width,
             self._height,
             format="yuv420p",
@@ -109,7 +109,37 @@ class _ToPlanes:
             # RGB names no matrix, and players take an unnamed one for BT.709 or BT.601.
             dst_colorspace=Colorspace.ITU709 if is_rgb else None,
             dst_color_range=ColorRange.MPEG if is_rgb else None,
-        ).to_ndarray()
-        if is_rgb:
-            named = (ColorRange.MPEG, Colorspace.ITU709, *named[2:])
-        return Picture(seconds, planes, self._geometry, named)
+        )
+        coding = yuv if is_rgb else frame
+        self._chroma_location = self._chroma_location or _chroma_location(yuv)
+        colours = (
+            coding.color_range,
+            coding.colorspace,
+            frame.color_primaries,
+            frame.color_trc,
+            self._chroma_location,
+        )
+        return Picture(seconds, yuv.to_ndarray(), self._geometry, colours)
+
+
+def _chroma_location(frame: VideoFrame) -> int:
+    """Say where chroma lies between the pixels, by FFmpeg's number.
+
+    PyAV does not tell, so noise with the properties of this picture is made RGB, and again with
+    each location named, until both are the same.
+    """
+    noise = frame.reformat(16, 18 if frame.height == 16 else 16)  # another size: always a copy
+    rng = np.random.default_rng(0)
+    for plane in noise.planes:
+        plane.update(rng.integers(64, 192, plane.buffer_size, np.uint8).tobytes())
+    rgb = _to_rgb(noise)
+    for number, name in enumerate(("left", "center", "topleft"), start=1):
+        if np.array_equal(
+            _to_rgb(PictureFilter("setparams", f"chroma_location={name}")(noise)), rgb
+        ):
+            return number
+    return 1
+
+
+def _to_rgb(frame: VideoFrame) -> np.ndarray:
+    return ToRGB(Geometry(frame.width, frame.height))(frame)

@@ -140,14 +140,14 @@ class Progressive:
 
     def __init__(self, geometry: Geometry) -> None:
         """Say how the pictures are stored."""
-        self._geometry = geometry
-        self._upper_field = PictureFilter("field", "top")
+        if geometry.has_whole_fields:
+            self._filter = PictureFilter("setparams", "field_mode=prog")
+        else:
+            self._filter = PictureFilter("field", "top")
 
     def __call__(self, frame: VideoFrame) -> VideoFrame:
-        """Give a picture without a comb."""
-        if frame.interlaced_frame and not self._geometry.has_whole_fields:
-            return self._upper_field(frame)
-        return frame
+        """Give a picture without a comb, and without the flag, which the scaler would follow."""
+        return self._filter(frame) if frame.interlaced_frame else frame
 
 
 def _display_matrix(frame: VideoFrame) -> np.ndarray | None:
