@@ -16,7 +16,7 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
-from actionclip.predictions import Answer
+from actionclip.core.scoring import Answer
 
 
 def describe(reference: Path, ours: Path) -> str:

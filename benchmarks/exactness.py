@@ -29,7 +29,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from actionclip.model import scoring
+from actionclip.core import encode, scoring
 from actionclip.model.encoders import short_cuts
 from actionclip.recognizer import Recognizer
 from actionclip.text import label_sets, prompts
@@ -59,7 +59,7 @@ def plain(
             torch.enable_grad(),
             unittest.mock.patch.object(short_cuts, "last_block", _whole_block),
         ):
-            embedding = model.embed_clips(recognizer._clip(frames)[None]).detach()
+            embedding = model.embed_clips(encode.make_clip(model, frames)[None]).detach()
         rows.append(
             scoring.probabilities(embedding, texts, scale / model.calibration.temperature)[0]
         )

@@ -18,11 +18,11 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from actionclip.core import encode as encoding
+from actionclip.core.cache import FeatureCache
 from actionclip.data import stick_figures
-from actionclip.feature_cache import FeatureCache
 from actionclip.model.actionclip import ActionCLIP
 from actionclip.model.config import TEMPORAL_HEADS
-from actionclip.model.identity import fingerprint
 from actionclip.training import loss
 from actionclip.video import decode, sampling, transforms
 
@@ -92,9 +92,8 @@ def compare(folder: Path, clips_per_action: int, temporal_head: str) -> None:
         for batch in torch.arange(len(clips)).split(BATCH_SIZE):
             yield torch.stack([encode(place) for place in batch.tolist()])
 
-    weights = fingerprint(model.encoder.vision_tower)
     started = time.perf_counter()
-    cache = FeatureCache(folder / "cache", {"weights": weights, "precision": "fp32"})
+    cache = FeatureCache(encoding.depends_on(model), folder / "cache")
     keys = [cache.key(video, {"segments": model.config.num_frames}) for video in videos]
     hashing = time.perf_counter() - started
     cache.fill(keys, lambda missing: ((place, encode(place)) for place in missing))

@@ -24,8 +24,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from actionclip.core import scoring
 from actionclip.evaluation import calibration as measures
-from actionclip.model import calibration, scoring
+from actionclip.model import calibration
 from actionclip.recognizer import Recognizer
 from actionclip.text import label_sets
 from actionclip.text import labels as label_lists

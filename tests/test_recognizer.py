@@ -77,6 +77,14 @@ def test_many_videos_get_the_answers_of_each_in_their_order(recognizer, moving_s
     assert str(broken) in none.error
 
 
+def test_an_answer_holds_frames_only_if_they_are_asked_for(recognizer, moving_square):
+    [answer] = recognizer.recognize_all([moving_square], LABELS)
+    assert answer.frames is None
+    [answer] = recognizer.recognize_all([moving_square], LABELS, keep_frames=True)
+    assert np.array_equal(answer.frames, recognizer.read_frames(moving_square))
+    assert len(repr(answer)) < 500
+
+
 def test_with_a_threshold_a_single_label_need_not_be_the_answer(recognizer, square_frames):
     [alone] = recognizer.recognize(square_frames, ["swimming"])
     assert alone.score == pytest.approx(1)

@@ -12,8 +12,8 @@ import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from actionclip.core.scoring import Prediction
     from actionclip.model.actionclip import ActionCLIP
-    from actionclip.predictions import Prediction
     from actionclip.recognizer import Recognizer
     from actionclip.timeline.moments import Moment
 
@@ -22,7 +22,7 @@ __all__ = ["ActionCLIP", "Moment", "Prediction", "Recognizer"]
 _HOMES = {
     "ActionCLIP": "actionclip.model.actionclip",
     "Moment": "actionclip.timeline.moments",
-    "Prediction": "actionclip.predictions",
+    "Prediction": "actionclip.core.scoring",
     "Recognizer": "actionclip.recognizer",
 }
 

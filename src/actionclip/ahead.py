@@ -5,9 +5,10 @@ What is finished and waits is bounded, whatever the number of items. Knows nothi
 
 from __future__ import annotations
 
+import concurrent.futures
 from collections import deque
 from collections.abc import Callable, Generator, Iterable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Executor, Future
 from typing import TypeVar
 
 Item = TypeVar("Item")
@@ -17,7 +18,7 @@ Result = TypeVar("Result")
 def work(
     function: Callable[[Item], Result],
     items: Iterable[Item],
-    threads: ThreadPoolExecutor,
+    threads: Executor,
     num_ahead: int,
 ) -> Generator[Result]:
     """Give a function's results, in order.
@@ -25,7 +26,8 @@ def work(
     Args:
         function: does the work, in one of the threads.
         items: taken one by one by the thread that asks for results.
-        threads: ended when the last result is given, or when nobody wants more of them.
+        threads: may serve others at the same time. When the last result is given, or nobody wants
+            more of them, none of them works on an item of this call any more.
         num_ahead: how many items are taken before the first result is given.
     """
     waiting: deque[Future[Result]] = deque()
@@ -33,8 +35,14 @@ def work(
         for item in items:
             waiting.append(threads.submit(function, item))
             if len(waiting) > num_ahead:
-                yield waiting.popleft().result()
+                result = waiting[0].result()
+                waiting.popleft()
+                yield result
         while waiting:
-            yield waiting.popleft().result()
+            result = waiting[0].result()
+            waiting.popleft()
+            yield result
     finally:
-        threads.shutdown(cancel_futures=True)
+        for future in waiting:
+            future.cancel()
+        concurrent.futures.wait(waiting)

@@ -22,18 +22,23 @@ _AT_FDCWD = -100
 _EXCHANGE = 2  # RENAME_EXCHANGE of Linux, RENAME_SWAP of macOS
 
 
-def write(path: Path, content: bytes) -> None:
+def write(path: Path, content: bytes, *, durable: bool = True) -> None:
     """Write a file, replacing one of the same name.
+
+    Args:
+        path: of the file.
+        content: all of it.
+        durable: wait until it is on the disk; without, a crash of the machine may damage it.
 
     Raises:
         OSError: the folder does not exist or is not writable, or the disk is full.
     """
-    with replacing(path) as unfinished:
+    with replacing(path, durable=durable) as unfinished:
         unfinished.write_bytes(content)
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[Path]:
+def replacing(path: Path, *, durable: bool = True) -> Iterator[Path]:
     """Give the path at which to create the new file or folder; it replaces `path` afterwards.
 
     Usage: `with replacing(path) as unfinished: unfinished.write_bytes(...)`. After an exception in
@@ -46,12 +51,14 @@ def replacing(path: Path) -> Iterator[Path]:
     try:
         yield unfinished
         _set_usual_mode(unfinished)
-        _sync_all(unfinished)
+        if durable:
+            _sync_all(unfinished)
         if unfinished.is_dir() and path.is_dir():
             _replace_folder(unfinished, path)
         else:
             unfinished.replace(path)
-        sync(path.parent)
+        if durable:
+            sync(path.parent)
     finally:
         if unfinished.is_dir():
             shutil.rmtree(unfinished, ignore_errors=True)

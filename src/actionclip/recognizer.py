@@ -1,7 +1,7 @@
 """The recognizer: a video and labels go in, predictions come out, best first.
 
-This is the one place where video, text and model meet. The costly half (a video's embedding, a
-label's embedding) is computed once; every question after that is a product of the two.
+The costly half (a video's embedding, a label's embedding) is computed once by `core`; every
+question after that is a product of the two.
 
 Shapes:
     T: frames   H W: pixels   K: templates   N: labels   D: shared width
@@ -18,11 +18,11 @@ import torch
 from jaxtyping import Float, Int64, UInt8
 from torch import Tensor
 
-from actionclip.label_embedder import LabelEmbedder
-from actionclip.model import scoring, threads
+from actionclip.core import encode, frames, scoring
+from actionclip.core.frames import Video
+from actionclip.core.labels import LabelEmbedder
+from actionclip.core.scoring import Answer, Prediction, Threshold
 from actionclip.model.actionclip import ActionCLIP
-from actionclip.predictions import Answer, Prediction, Threshold, check, rank
-from actionclip.text import prompts
 from actionclip.timeline import file, watch
 from actionclip.timeline.arrivals import Note, Watching
 from actionclip.timeline.file import Timeline
@@ -32,11 +32,6 @@ from actionclip.video import addresses, reading_ahead, sampling, transforms
 from actionclip.video.decode import VideoInfo
 from actionclip.video.limits import Decoder
 
-CLIPS_AT_ONCE_ON_GPU = 16
-"""On a CPU each goes through the towers by itself, several at a time."""
-
-Video = str | Path | UInt8[np.ndarray, "_ _ _ 3"]
-"""A file, or its frames: (T, H, W, 3), RGB."""
 _USUAL = Settings()
 _AS_IT_COMES = Watching()
 
@@ -108,7 +103,7 @@ class Recognizer:
         """Rank the labels by how well they say what the video shows, best first.
 
         Args:
-            video: a file, or its frames as an array, uint8 (T, H, W, 3), RGB.
+            video: a file, or its frames, uint8 (T, H, W, 3), RGB.
             labels: any actions, in your own words; by default those the model was trained on.
             templates: sentences with a hole `{}` for the label; by default the model's own.
             threshold: name only labels whose score, beside "none of these", reaches this; then
@@ -116,24 +111,27 @@ class Recognizer:
 
         Raises:
             FileNotFoundError: there is no such file.
-            ValueError: the video cannot be decoded within the limits, a label is empty or given
-                twice, a template has no hole.
+            ValueError: the video cannot be decoded within the limits, frames are not as they
+                should be, a label is empty or given twice, a template has no hole.
         """
-        check(threshold)
-        if not isinstance(video, np.ndarray):
+        scoring.check_threshold(threshold)
+        if frames.is_file(video):
             self._decoders[0].start()  # while the labels are embedded
-        labels = self.choose_labels(labels)
+        else:
+            video = frames.check(video)
+        labels = self._labels.choose(labels)
         scores = self.scorer(labels, templates, beside_none=threshold is not None)
         embedding = self.embed_frames(self.read_frames(video))
-        return rank(scores(embedding[None])[0], labels, threshold, self.model.calibration)
+        return scoring.rank(scores(embedding[None])[0], labels, threshold, self.model.calibration)
 
     def recognize_all(
         self,
-        videos: Iterable[str | Path],
+        videos: Iterable[Video],
         labels: Sequence[str] | None = None,
         templates: Sequence[str] | None = None,
         *,
         threshold: Threshold | None = None,
+        keep_frames: bool = False,
         on_progress: Callable[[int, int], None] = lambda done, total: None,
     ) -> Iterator[Answer]:
         """Answer for many files, in their order; the next ones are decoded meanwhile.
@@ -143,41 +141,47 @@ class Recognizer:
             labels: as in `recognize`.
             templates: as in `recognize`.
             threshold: as in `recognize`.
+            keep_frames: give the frames with each answer; they take two megabytes, say.
             on_progress: as in `embed_labels`.
 
         Raises:
-            ValueError: something is wrong with labels or templates. A video that cannot be read is
-                an answer that says why.
+            ValueError: labels or templates are wrong, or a video is no file. A file that cannot be
+                read is an answer that says why.
         """
-        check(threshold)
+        scoring.check_threshold(threshold)
+        if frames.is_file(videos):
+            raise ValueError(f"videos: {str(videos)!r} is one path; give a list of them")
         self._decoders[0].start()  # while the labels are embedded
-        labels = self.choose_labels(labels)
+        labels = self._labels.choose(labels)
         scores = self.scorer(
             labels, templates, beside_none=threshold is not None, on_progress=on_progress
         )
+        paths = (frames.as_file(video, "recognize_all") for video in videos)
         found = reading_ahead.read_ahead(
-            map(Path, videos), self._middles, self.model.encoder.short_side, self._decoders
+            paths, self._middles, self.model.encoder.short_side, self._decoders
         )
-        device, calibration = self.model.logit_scale.device, self.model.calibration
-        at_once = CLIPS_AT_ONCE_ON_GPU if device.type == "cuda" else 1
+        clips_at_once = encode.clips_at_once(self.model)
 
         def answer(some: list[tuple[Path, np.ndarray | Exception]]) -> list[Answer]:
-            clips = [self._clip(frames) for _, frames in some if isinstance(frames, np.ndarray)]
-            rows = iter(scores(self._embed(torch.stack(clips))) if clips else ())
-            return [
-                Answer(video, rank(next(rows), labels, threshold, calibration), frames)
-                if isinstance(frames, np.ndarray)
-                else Answer(video, [], None, str(frames))
-                for video, frames in some
-            ]
+            given = [taken for _, taken in some if isinstance(taken, np.ndarray)]
+            clips = [encode.make_clip(self.model, taken) for taken in given]
+            rows = iter(scores(encode.embed_clips(self.model, torch.stack(clips))) if clips else ())
+            answers = []
+            for video, taken in some:
+                if isinstance(taken, Exception):
+                    answers.append(Answer(video, [], error=str(taken)))
+                    continue
+                ranked = scoring.rank(next(rows), labels, threshold, self.model.calibration)
+                answers.append(Answer(video, ranked, taken if keep_frames else None))
+            return answers
 
-        batches = iter(lambda: list(itertools.islice(found, at_once)), [])
-        for answers in threads.on_each(answer, batches, device):
+        batches = iter(lambda: list(itertools.islice(found, clips_at_once)), [])
+        for answers in encode.parallel_map(answer, batches, self.model):
             yield from answers
 
     def timeline(
         self,
-        video: str | Path,
+        video: Video,
         labels: Sequence[str] | None = None,
         templates: Sequence[str] | None = None,
         *,
@@ -203,7 +207,7 @@ class Recognizer:
 
     def find_moments(
         self,
-        video: str | Path,
+        video: Video,
         labels: Sequence[str] | None = None,
         templates: Sequence[str] | None = None,
         *,
@@ -219,14 +223,15 @@ class Recognizer:
             templates: as in `timeline`.
             threshold: as in `timeline`.
             settings: as in `timeline`.
-            on_progress: told how many frames have been looked at.
+            on_progress: called with how many frames have been encoded.
         """
-        check(threshold)
-        labels = self.choose_labels(labels)
+        scoring.check_threshold(threshold)
+        path = frames.as_file(video, "timeline")
+        labels = self._labels.choose(labels)
         score = self.scorer(labels, templates, beside_none=True)
         return file.find(
             self.model,
-            Path(video),
+            path,
             labels,
             score,
             settings.reaching(threshold, self.model.calibration.thresholds),
@@ -236,7 +241,7 @@ class Recognizer:
 
     def watch(
         self,
-        source: str,
+        source: Video,
         labels: Sequence[str] | None = None,
         templates: Sequence[str] | None = None,
         *,
@@ -268,9 +273,11 @@ class Recognizer:
             ValueError: as in `timeline`, or the source is nothing that can be watched.
             ConnectionError: there is no connection, and no retry left.
         """
-        check(threshold)
+        scoring.check_threshold(threshold)
+        if not isinstance(source, str):
+            source = str(frames.as_file(source, "watch"))
         address = addresses.parse(source)
-        labels = self.choose_labels(labels)
+        labels = self._labels.choose(labels)
         score = self.scorer(labels, templates, beside_none=True)
         chosen = settings.reaching(threshold, self.model.calibration.thresholds)
         return watch.watch(
@@ -278,20 +285,23 @@ class Recognizer:
         )
 
     def read_frames(self, video: Video) -> UInt8[np.ndarray, "T H W 3"]:
-        """Read the frames that the model looks at: the middle one of each equal part."""
-        num_frames = self.model.config.num_frames
+        """Read the frames that the model takes: the middle one of each equal part.
+
+        Raises:
+            FileNotFoundError: there is no such file.
+            ValueError: the video cannot be decoded within the limits, or frames are not right.
+        """
         short_side = self.model.encoder.short_side
-        if isinstance(video, np.ndarray):
-            if len(video) == 0:
-                raise ValueError("the array holds no frame; give at least one")
-            indices = sampling.segment_middles(len(video), num_frames)
-            return transforms.resize_short_side(video[indices], short_side)
-        decoder = self._decoders[0]
-        return decoder.read_frames(video, self._middles(decoder.probe(video)), short_side)
+        if frames.is_file(video):
+            path, decoder = frames.as_file(video, "read_frames"), self._decoders[0]
+            return decoder.read_frames(path, self._middles(decoder.probe(path)), short_side)
+        given = frames.check(video)
+        indices = sampling.segment_middles(len(given), self.model.config.num_frames)
+        return transforms.resize_short_side(given[indices], short_side)
 
     def embed_frames(self, frames: UInt8[np.ndarray, "T H W 3"]) -> Float[Tensor, " D"]:
         """Embed frames that `read_frames` gave as one clip."""
-        return self._embed(self._clip(frames)[None])[0]
+        return encode.embed_clips(self.model, encode.make_clip(self.model, frames)[None])[0]
 
     def embed_labels(
         self,
@@ -306,33 +316,16 @@ class Recognizer:
             templates: sentences with a hole `{}`; by default the model's own.
             on_progress: told how many of the new prompts are done, and how many there are.
         """
-        return self._labels.embed(
-            labels, self.templates if templates is None else templates, on_progress
-        )
+        return self._labels.embed(labels, templates, on_progress)
 
     def choose_labels(self, labels: Sequence[str] | None) -> Sequence[str]:
-        """Return the given labels, or those that the model was trained on if none are given.
-
-        Raises:
-            ValueError: none are given, and the model stores none.
-        """
-        if labels is None and not self.model.task.labels:
-            raise ValueError(
-                "labels: the model stores none, so give at least one action in words, or load a "
-                "checkpoint that `actionclip train` left"
-            )
-        return self.model.task.labels if labels is None else labels
+        """Return the given labels, or those that the model was trained on if none are given."""
+        return self._labels.choose(labels)
 
     @property
     def templates(self) -> tuple[str, ...]:
-        """The templates that are used when none are given: those of the model's training.
-
-        Of other models, the sentence encoder of `lite` reads bare labels best; CLIP's relatives
-        get the paper's.
-        """
-        if self.model.task.templates:
-            return self.model.task.templates
-        return prompts.BARE if self.model.config.encoder == "lite" else prompts.PAPER
+        """The templates that are used when none are given: those of the model's training."""
+        return self._labels.templates
 
     def scorer(
         self,
@@ -350,47 +343,7 @@ class Recognizer:
             beside_none: score them beside "none of these" instead of only among themselves.
             on_progress: as in `embed_labels`.
         """
-        if self.model.classifier is not None:
-            return self._classifier_scorer(labels)
-        calibration = self.model.calibration
-        templates = self.templates if templates is None else templates
-        label_embeddings = self.embed_labels(labels, templates, on_progress)  # (K, N, D)
-        scale = self.model.scale
-        if not beside_none:
-            scale /= calibration.temperature
-            return lambda clips: scoring.probabilities(clips, label_embeddings, scale)
-        background = self.embed_labels(calibration.background, templates)  # (K, M, D)
-        return lambda clips: scoring.open_set(
-            clips,
-            label_embeddings,
-            background,
-            scale,
-            temperature=calibration.temperature,
-            margin=calibration.margin,
-        )[0]
-
-    def _classifier_scorer(
-        self, labels: Sequence[str]
-    ) -> Callable[[Float[Tensor, "B D"]], Float[Tensor, "B N"]]:
-        """Score labels of the paper's unimodal baseline, which has no words and no "none"."""
-        classifier, own = self.model.classifier, self.model.task.labels
-        assert classifier is not None
-        if unknown := [label for label in labels if label not in own]:
-            raise ValueError(
-                f"label {unknown[0]!r}: the model is a classifier, which knows only the "
-                f"{len(own) or 'unnamed'} labels of its training; name no others, or train with "
-                'loss.kind = "contrastive" to ask for any'
-            )
-        columns = [own.index(label) for label in labels]
-        return lambda features: classifier.logits(features)[:, columns].softmax(dim=-1)
+        return self._labels.scorer(labels, templates, beside_none, on_progress)
 
     def _middles(self, info: VideoInfo) -> Int64[np.ndarray, " T"]:
         return sampling.segment_middles(info.num_frames, self.model.config.num_frames)
-
-    def _clip(self, frames: UInt8[np.ndarray, "T H W 3"]) -> Float[Tensor, "T 3 S S"]:
-        encoder = self.model.encoder
-        return transforms.test_clip(frames, encoder.short_side, encoder.image_size)
-
-    @torch.inference_mode()
-    def _embed(self, clips: Float[Tensor, "B T 3 S S"]) -> Float[Tensor, "B D"]:
-        return self.model.embed_clips(clips.to(self.model.logit_scale.device))

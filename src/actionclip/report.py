@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from actionclip import pages
-from actionclip.predictions import Prediction
+from actionclip.core.scoring import Prediction
 
 
 @dataclass(frozen=True)

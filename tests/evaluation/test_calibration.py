@@ -5,8 +5,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from actionclip.core import scoring
 from actionclip.evaluation import calibration
-from actionclip.model import scoring
 
 
 def _drawn(temperature: float, num_clips: int = 4000) -> tuple[torch.Tensor, torch.Tensor]:

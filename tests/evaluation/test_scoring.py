@@ -6,7 +6,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from actionclip import Recognizer, feature_cache
+from actionclip import Recognizer
+from actionclip.core import store
 from actionclip.data.annotations import Annotations
 from actionclip.data.clips import Sampling
 from actionclip.data.dataset import TestViews
@@ -101,7 +102,7 @@ def test_batch_size_order_and_cache_do_not_matter(
     with pytest.MonkeyPatch.context() as patch:
         if not cached:
             fresh = tmp_path_factory.mktemp("fresh")
-            patch.setattr(feature_cache, "default_folder", lambda: fresh)
+            patch.setattr(store, "default_folder", lambda: fresh)
         scored = _score(colour_model, shuffled, views, batch_size=batch_size)
     assert scored.annotations == shuffled
     torch.testing.assert_close(scored.scores, expected.scores[list(order)], atol=1e-5, rtol=0)
@@ -111,7 +112,7 @@ def test_batch_size_order_and_cache_do_not_matter(
 def test_workers_do_not_matter(colour_model, colour_clips, monkeypatch, tmp_path, num_workers):
     views = Views(Sampling(4), 2, 1)
     expected = _score(colour_model, colour_clips, views)
-    monkeypatch.setattr(feature_cache, "default_folder", lambda: tmp_path / "fresh")
+    monkeypatch.setattr(store, "default_folder", lambda: tmp_path / "fresh")
     scored = _score(colour_model, colour_clips, views, batch_size=2, num_workers=num_workers)
     torch.testing.assert_close(scored.scores, expected.scores, atol=1e-5, rtol=0)
 

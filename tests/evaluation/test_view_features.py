@@ -4,6 +4,7 @@ import pytest
 import torch
 from accelerate import Accelerator
 
+from actionclip.core import encode
 from actionclip.data.annotations import Annotations, Example, FrameFolder
 from actionclip.data.clips import Sampling
 from actionclip.evaluation import view_features
@@ -126,6 +127,7 @@ def test_memory_grows_with_frames_and_not_with_clips_and_views(
     expected = _read(ViewFeatures(colour_model, colour_clips, views, batch_size=1))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.setattr(view_features, "MAX_FRAMES", 10)
+    monkeypatch.setattr(encode, "MAX_FRAMES_ON_CPU", 10)
     sizes = []
     vision_features = colour_model.vision_features
 

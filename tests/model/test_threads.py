@@ -50,3 +50,41 @@ def test_a_gpu_gets_one_item_after_another():
 def test_a_single_item_gets_all_threads():
     assert list(threads.on_each(lambda _: torch.get_num_threads(), [0], CPU)) == [3]
     assert list(threads.on_each(str, [], CPU)) == []
+
+
+@pytest.mark.usefixtures("three_threads")
+def test_the_threads_are_started_once():
+    def names() -> set[str]:
+        return set(threads.on_each(lambda _: threading.current_thread().name, range(20), CPU))
+
+    before = threading.active_count()
+    seen = set.union(*(names() for _ in range(5)))
+    assert len(seen) <= 3
+    assert threading.active_count() <= before + 3
+    several = threads.on_each(str, range(9), CPU)
+    assert next(several) == "0"  # two uses at a time share them
+    assert list(threads.on_each(str, range(3), CPU)) == ["0", "1", "2"]
+    assert list(several) == [str(number) for number in range(1, 9)]
+
+
+@pytest.mark.usefixtures("three_threads")
+def test_who_leaves_early_leaves_no_work_behind():
+    running, at_work = threading.Event(), []
+
+    def work(number: int) -> int:
+        at_work.append(number)
+        running.wait(0.05)
+        at_work.remove(number)
+        return number
+
+    results = threads.on_each(work, range(100), CPU)
+    assert next(results) == 0
+    results.close()
+    assert at_work == []
+
+
+@pytest.mark.usefixtures("three_threads")
+def test_an_error_comes_where_its_result_would_and_the_threads_go_on():
+    with pytest.raises(ZeroDivisionError):
+        list(threads.on_each(lambda number: 1 // number, [1, 0, 1], CPU))
+    assert list(threads.on_each(str, range(3), CPU)) == ["0", "1", "2"]

@@ -130,3 +130,27 @@ def test_progress_counts_steps_also_of_what_is_known(model, film):
         told: list[int] = []
         list(frame_features.read(model, film, 4.0, decode.stream_frames, told.append))
         assert told[-1] == 38
+
+
+@pytest.mark.usefixtures("small_parts")
+def test_a_video_replaced_while_it_is_read_leaves_nothing_behind(model, film, tmp_path, caplog):
+    video = tmp_path / "film.mp4"
+    video.write_bytes(film.read_bytes())
+
+    def replaced_meanwhile(path, rate, short_side):
+        frames = decode.stream_frames(path, rate, short_side)
+        yield next(frames)
+        (tmp_path / "other").write_bytes(b"\0" + film.read_bytes())
+        (tmp_path / "other").replace(video)
+        yield from frames
+
+    assert len(read(model, video, stream_frames=replaced_meanwhile)) == 38
+    assert "changed while it was read" in caplog.text
+
+    def nothing(*_: object):
+        raise AssertionError("decoded")
+
+    for content in (video.read_bytes(), film.read_bytes()):
+        video.write_bytes(content)
+        with pytest.raises(AssertionError, match="decoded"):
+            read(model, video, stream_frames=nothing)

@@ -12,6 +12,7 @@ import sys
 import typer
 
 from actionclip.cli import terminal
+from actionclip.cli.cache import cache
 from actionclip.cli.data import data
 from actionclip.cli.evaluate import evaluate
 from actionclip.cli.experiment import experiment
@@ -28,7 +29,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,  # plain help: the styled one takes twice as long to start
 )
-for command in (recognize, timeline, watch, train, evaluate, prompts, experiment):
+for command in (recognize, timeline, watch, train, evaluate, prompts, experiment, cache):
     app.command()(command)
 app.add_typer(data, name="data")
 app.add_typer(report, name="report")

@@ -12,7 +12,7 @@ import typer
 from actionclip.cli import options, terminal
 
 if TYPE_CHECKING:
-    from actionclip.predictions import Prediction
+    from actionclip.core.scoring import Prediction
 
 DEFAULT_MODEL = "lite"
 NUM_DECODERS = 2
@@ -92,13 +92,15 @@ def recognize(
     with terminal.counter("reading the labels", "prompts") as count:
         recognizer.embed_labels(names, sentences, count)
     with terminal.progress("videos") as progress:
-        answers = recognizer.recognize_all(videos, names, sentences, threshold=least)
+        answers = recognizer.recognize_all(
+            videos, names, sentences, threshold=least, keep_frames=report is not None
+        )
         for answer in progress.track(answers, total=len(videos), description="recognizing"):
-            if answer.frames is None:
-                failures.append(str(answer.error))
+            if answer.error is not None:
+                failures.append(answer.error)
                 continue
             path, predictions = answer.video, answer.predictions
-            if report:
+            if answer.frames is not None:
                 sections.append(html.section(str(path), answer.frames, predictions[: top or 10]))
             if as_json:
                 shown = [vars(prediction) for prediction in predictions[:top]]

@@ -17,10 +17,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from actionclip.data import frame_folders, label_similarity, reading, requirements
+from actionclip.data import frame_folders, likeness, reading
 from actionclip.data.annotations import Annotations, Example, FrameFolder, Split
 from actionclip.data.problems import Problems
-from actionclip.text.label_files import LabelFile
 from actionclip.video.limits import SHARED_DECODER
 
 Progress = Callable[[int, int], None]
@@ -50,15 +49,11 @@ class CheckReport:
     sizes: dict[str, int]
     """Videos by size of the picture, "340x256"; the most frequent first."""
     problems: list[str]
-    """Mistakes in what is written, with file and line, and what training needs besides."""
+    """Mistakes in what is written down, with file and line."""
     unreadable: dict[str, str]
     """Videos that cannot be opened, and why."""
     duplicates: list[list[str]]
     """Sets of files with the same content that are in more than one split."""
-    layout: str
-    """How the data set was read, in one sentence."""
-    questions: list[str]
-    """What looks like a mistake, but need not be one."""
     similar_labels: list[tuple[str, str]]
     """Labels that nearly repeat each other: worth a look, not an error."""
     num_missing: int
@@ -77,7 +72,7 @@ class CheckReport:
 def check(
     data: Path,
     videos: Path | None = None,
-    labels: Sequence[str] | LabelFile | None = None,
+    labels: Sequence[str] | None = None,
     seed: int = 0,
     progress: Progress | None = None,
 ) -> CheckReport:
@@ -99,8 +94,6 @@ def check(
     except ValueError as mistake:  # a file that cannot be read at all
         problems.found.append(str(mistake))
         annotations = Annotations((), ())
-    if not problems.found:
-        problems.found += (f"{data}: {what}" for what in requirements.unmet(annotations))
     facts = _look_at_videos(annotations.examples, progress or (lambda done, total: None))
     found = {path: fact for path, fact in facts.items() if isinstance(fact, _Facts)}
     counts: dict[str, dict[Split, int]] = {label: {} for label in annotations.labels}
@@ -119,9 +112,7 @@ def check(
         problems=problems.found,
         unreadable={str(path): fact for path, fact in facts.items() if isinstance(fact, str)},
         duplicates=_duplicates(annotations.examples),
-        layout=annotations.layout,
-        questions=list(annotations.questions),
-        similar_labels=label_similarity.nearly_same(annotations.labels),
+        similar_labels=likeness.nearly_same(annotations.labels),
         num_missing=annotations.num_missing,
     )
 
@@ -150,7 +141,7 @@ def _look_at(example: Example) -> _Facts | str:
             info = SHARED_DECODER.probe(example.video)
             return _Facts(info.width, info.height, info.duration_seconds)
         naming = frame_folders.describe(example.video)
-        if not _holds(naming, example.frames):
+        if naming != example.frames:
             return (
                 f"the list tells of {_in_words(example.frames)}, the folder holds"
                 f" {_in_words(naming)}; correct the list or extract the frames again"
@@ -159,12 +150,6 @@ def _look_at(example: Example) -> _Facts | str:
         return _Facts(info.width, info.height, None)
     except (ValueError, OSError) as error:
         return str(error).removeprefix(f"{example.video}: ")
-
-
-def _holds(found: FrameFolder, listed: FrameFolder) -> bool:
-    """Say whether a folder holds all frames that are listed of it."""
-    end, listed_end = (one.first + one.num_frames for one in (found, listed))
-    return found.template == listed.template and listed.first >= found.first and listed_end <= end
 
 
 def _in_words(frames: FrameFolder) -> str:

@@ -21,7 +21,6 @@ def render(report: CheckReport) -> RenderableType:
     parts += _listed(
         "The same clip in several splits", [" = ".join(same) for same in report.duplicates]
     )
-    parts += _listed("Questions (allowed)", report.questions)
     parts += _listed(
         "Labels that nearly repeat each other (allowed)",
         [f"{one} · {other}" for one, other in report.similar_labels],
@@ -43,7 +42,7 @@ def _counts(report: CheckReport) -> Table:
 
 
 def _facts(report: CheckReport) -> list[RenderableType]:
-    lines = [report.layout] if report.layout else []
+    lines = []
     if report.durations:
         of = report.durations
         lines.append(

@@ -21,7 +21,7 @@ from torchmetrics.functional.classification import (
     binary_recall_at_fixed_precision,
 )
 
-from actionclip.model import scoring
+from actionclip.core import scoring
 
 TEMPERATURES = tuple(math.exp(step / 20) for step in range(-60, 61))
 """From 1/20 to 20, each five per cent above the one before; 1 is among them."""

@@ -31,7 +31,7 @@ from torch import Tensor
 from torch.nn import functional as F
 from torch.utils.data import DataLoader
 
-from actionclip.model import identity
+from actionclip.model import fingerprint
 from actionclip.model.actionclip import ActionCLIP
 from actionclip.recognizer import Recognizer
 
@@ -177,5 +177,5 @@ def _unit(embeddings: Embeddings) -> Float[Tensor, "_ D"]:
 
 def _revision(model: ActionCLIP) -> str:
     """Name what the embeddings depend on: `mteb` looks up old results by name and revision."""
-    everything = f"{identity.fingerprint(model)} {model.config.to_json()} {model.precision}"
+    everything = f"{fingerprint.of_weights(model)} {model.config.to_json()} {model.precision}"
     return hashlib.sha256(everything.encode()).hexdigest()[:16]

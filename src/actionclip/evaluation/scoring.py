@@ -23,6 +23,7 @@ from torch import Tensor
 from torch import distributed as dist
 from torch.nn import functional as F
 
+from actionclip.core.encode import project_views
 from actionclip.data.annotations import Annotations
 from actionclip.evaluation.protocols import Question
 from actionclip.evaluation.scored import Scored
@@ -89,7 +90,7 @@ def encode(
     reader = ViewFeatures(model, annotations, views, batch_size=batch_size, num_workers=num_workers)
     found: list[tuple[int, Tensor]] = []
     for places, features in reader.read(mine, on_progress):
-        found += zip(places, _clip_features(model, features), strict=True)
+        found += zip(places, project_views(model, features), strict=True)
     found = sorted(_gather(found), key=operator.itemgetter(0))
     left_out = sorted(_gather(list(reader.left_out.items())))
     return EncodedClips(
@@ -171,13 +172,6 @@ class ByClassifier(Scorer):
             )
         chosen = [self._column[label] for label in labels]
         return self._classifier.logits(features)[:, :, None, chosen]
-
-
-@torch.inference_mode()
-def _clip_features(model: ActionCLIP, features: Float[Tensor, "R V T E"]) -> Float[Tensor, "R V D"]:
-    views = features.flatten(0, 1).to(model.logit_scale.device)  # (R·V, T, E)
-    made = model.clip_features(model.project(views)).float().cpu()  # (R·V, D)
-    return made.unflatten(0, features.shape[:2])
 
 
 def _gather(found: list[_Found]) -> list[_Found]:

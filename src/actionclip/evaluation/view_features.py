@@ -14,23 +14,20 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from actionclip import feature_cache
+from actionclip.core import encode
+from actionclip.core.cache import FeatureCache
 from actionclip.data import loading
 from actionclip.data.annotations import Annotations, Example
 from actionclip.data.clips import Sampling
 from actionclip.data.dataset import TestViews
 from actionclip.data.loading import Batch, Loader
-from actionclip.feature_cache import FeatureCache
-from actionclip.model import identity, threads
 from actionclip.model.actionclip import ActionCLIP
-from actionclip.video import transforms
 
 MAX_FRAMES = 256
-"""Of all views that go through the tower at once, at most, unless a single view has more."""
+"""Of a batch that is read, at most, unless a single clip has more; the tower takes it in parts."""
 
 Progress = Callable[[int, int], None]
 
@@ -82,7 +79,8 @@ class ViewFeatures:
             model: its vision tower looks at the frames.
             annotations: the clips; they are named by their places in it.
             views: of each clip.
-            batch_size: clips at once; changes nothing in the features.
+            batch_size: clips at once, fewer if they have many frames; changes nothing in the
+                features.
             num_workers: processes that decode; 0 decodes here.
 
         Raises:
@@ -104,7 +102,7 @@ class ViewFeatures:
             num_windows=views.num_windows,
             num_crops=views.num_crops,
         )
-        self._cache = FeatureCache(feature_cache.default_folder(), identity.of_vision(model))
+        self._cache = FeatureCache(encode.depends_on(model))
 
     def read(
         self, places: Sequence[int], on_progress: Progress = lambda done, total: None
@@ -152,29 +150,19 @@ class ViewFeatures:
     def _encode(
         self, places: Sequence[int]
     ) -> Iterator[tuple[list[int], Float[Tensor, "B V T E"]]]:
-        """Let the tower look at what can be read."""
-        device = self._model.logit_scale.device
+        """Encode what can be read."""
         loader = Loader(
             self._dataset,
             self._batches(places),
             num_workers=self._num_workers,
-            pin_memory=device.type == "cuda",
         )
 
-        def look(batch: Batch) -> tuple[list[int], Float[Tensor, "B V T E"]]:
+        def encode_batch(batch: Batch) -> tuple[list[int], Float[Tensor, "B V T E"]]:
             views = batch.clips.flatten(0, 1)  # (B·V, T, 3, S, S)
-            with torch.inference_mode():
-                features = torch.cat(
-                    [
-                        self._model.vision_features(
-                            transforms.to_float(part.to(device, non_blocking=True))
-                        ).cpu()
-                        for part in views.split(max(1, MAX_FRAMES // views.shape[1]))
-                    ]
-                )  # (B·V, T, E)
+            features = encode.vision_features(self._model, views)  # (B·V, T, E)
             return batch.examples.tolist(), features.unflatten(0, (-1, len(self._views)))
 
-        yield from threads.on_each(look, loader, device)
+        yield from encode.parallel_map(encode_batch, loader, self._model)
         self.left_out |= loader.damaged
 
     def _batches(self, places: Sequence[int]) -> list[list[int]]:

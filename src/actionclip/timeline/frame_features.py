@@ -11,7 +11,6 @@ Shapes:
 from __future__ import annotations
 
 import itertools
-import logging
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -22,17 +21,13 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
-from actionclip import ahead, feature_cache
-from actionclip.feature_cache import FeatureCache
-from actionclip.model import identity, threads
+from actionclip import ahead
+from actionclip.core import encode
+from actionclip.core.cache import FeatureCache
 from actionclip.model.actionclip import ActionCLIP
-from actionclip.video import transforms
-
-logger = logging.getLogger(__name__)
 
 STEPS_PER_PART = 256
 """What an interruption costs at most."""
-FRAMES_PER_BATCH = 16
 _BATCHES_AHEAD = 4
 
 Frames = Iterator[tuple[float, UInt8[np.ndarray, "H W 3"]]]
@@ -62,11 +57,10 @@ def read(
         FileNotFoundError: there is no such file.
         ValueError: the file is not a video that can be decoded.
     """
+    cache = FeatureCache(encode.depends_on(model)) if video.is_file() else None
+    key_of = _keys(cache, video, frames_per_second) if cache else None  # before it is decoded
     first_step = 0
-    cache = _open_cache(model) if video.is_file() else None  # what it is, the decoder says
-    while (
-        cache and (features := _find_part(cache, video, frames_per_second, first_step)) is not None
-    ):
+    while cache and key_of and (features := cache.find(key_of(first_step))) is not None:
         on_progress(first_step + len(features))
         if len(features):
             yield first_step, features
@@ -75,102 +69,67 @@ def read(
         first_step += STEPS_PER_PART
     frames = stream_frames(video, frames_per_second, model.encoder.short_side)
     pictures = (frame for _, frame in itertools.islice(frames, first_step, None))
-    batches = _counted(encode(model, pictures), first_step, on_progress)
-    with closing(_in_parts(batches)) as parts:
-        for features in parts:
-            if cache:
-                cache = _keep_part(cache, video, frames_per_second, first_step, features)
-            if len(features):
-                yield first_step, features
-            first_step += STEPS_PER_PART
+    batch_size = min(encode.max_frames(model), STEPS_PER_PART)
+    with closing(_prefetch(pictures, batch_size)) as batches:
+        encoded = _counted(encode.stream_features(model, batches), first_step, on_progress)
+        with closing(_in_parts(encoded, batch_size)) as parts:
+            for features in parts:
+                if cache and key_of:
+                    cache.add(key_of(first_step), features)
+                if len(features):
+                    yield first_step, features
+                first_step += STEPS_PER_PART
 
 
-def encode(
-    model: ActionCLIP, frames: Iterator[UInt8[np.ndarray, "H W 3"]]
-) -> Generator[Float[Tensor, "T E"]]:
-    """Give the features of frames in batches; the frames of the next ones are read meanwhile."""
-    encoder, device = model.encoder, model.logit_scale.device
+def _keys(
+    cache: FeatureCache, video: Path, frames_per_second: float
+) -> Callable[[int], str] | None:
+    """Hash the video; return what names its part from a step on."""
+    try:
+        content = cache.content(video)
+    except OSError:
+        return None  # the decoder says what is wrong
 
-    def clips() -> Iterator[Float[Tensor, "T 3 S S"]]:
-        while batch := list(itertools.islice(frames, FRAMES_PER_BATCH)):
-            yield transforms.test_clip(np.stack(batch), encoder.short_side, encoder.image_size)
+    def key(first_step: int) -> str:
+        steps = [first_step, first_step + STEPS_PER_PART]
+        return cache.key(content, {"frames_per_second": float(frames_per_second), "steps": steps})
 
-    def look(clip: Float[Tensor, "T 3 S S"]) -> Float[Tensor, "T E"]:
-        with torch.inference_mode():
-            return model.vision_features(clip[None].to(device))[0].cpu()
-
-    with closing(_ahead(clips())) as read_ahead:
-        yield from threads.on_each(look, read_ahead, device)
+    return key
 
 
-def _ahead(clips: Iterator[Tensor]) -> Generator[Tensor]:
-    """Let a thread decode the next clips while this one is used."""
-    thread = ThreadPoolExecutor(1)
-    read = ahead.work(lambda _: next(clips, None), itertools.count(), thread, _BATCHES_AHEAD)
-    with closing(read):
-        while (clip := next(read)) is not None:
-            yield clip
+def _prefetch(
+    frames: Iterator[UInt8[np.ndarray, "H W 3"]], batch_size: int
+) -> Generator[UInt8[np.ndarray, "T H W 3"]]:
+    """Let a thread decode the next batches while this one is used."""
+
+    def next_batch(_: int) -> np.ndarray | None:
+        batch = list(itertools.islice(frames, batch_size))
+        return np.stack(batch) if batch else None
+
+    with ThreadPoolExecutor(1) as thread:
+        ahead_of_us = ahead.work(next_batch, itertools.count(), thread, _BATCHES_AHEAD)
+        with closing(ahead_of_us):
+            while (batch := next(ahead_of_us)) is not None:
+                yield batch
 
 
 def _counted(
-    batches: Iterator[Tensor], num_steps: int, on_progress: Callable[[int], None]
+    batches: Generator[Tensor], num_steps: int, on_progress: Callable[[int], None]
 ) -> Generator[Tensor]:
-    """Tell how many steps are there after each batch."""
-    for batch in batches:
-        num_steps += len(batch)
-        on_progress(num_steps)
-        yield batch
+    """Report how many steps are there after each batch."""
+    with closing(batches):
+        for batch in batches:
+            num_steps += len(batch)
+            on_progress(num_steps)
+            yield batch
 
 
-def _in_parts(batches: Generator[Tensor]) -> Generator[Float[Tensor, "T E"]]:
+def _in_parts(batches: Generator[Tensor], batch_size: int) -> Generator[Float[Tensor, "T E"]]:
     """Join batches; the last part is shorter than the others, and may be empty."""
     with closing(batches):
         while True:
-            part = list(itertools.islice(batches, STEPS_PER_PART // FRAMES_PER_BATCH))
+            part = list(itertools.islice(batches, STEPS_PER_PART // batch_size))
             features = torch.cat(part) if part else torch.empty(0, 0)
             yield features
             if len(features) < STEPS_PER_PART:
                 return
-
-
-def _open_cache(model: ActionCLIP) -> FeatureCache | None:
-    folder = feature_cache.default_folder()
-    try:
-        return FeatureCache(folder, identity.of_vision(model))
-    except OSError as error:
-        _warn(error)
-        return None
-
-
-def _find_part(
-    cache: FeatureCache, video: Path, frames_per_second: float, first_step: int
-) -> Float[Tensor, "T E"] | None:
-    """Look a part up."""
-    key = _key(cache, video, frames_per_second, first_step)
-    return None if cache.missing([key]) else cache.read([key])[0]
-
-
-def _keep_part(
-    cache: FeatureCache,
-    video: Path,
-    frames_per_second: float,
-    first_step: int,
-    features: Float[Tensor, "T E"],
-) -> FeatureCache | None:
-    """Write a part; gives the cache back if it can take further ones."""
-    try:
-        key = _key(cache, video, frames_per_second, first_step)
-        cache.fill([key], lambda missing: [(0, features)])
-    except OSError as error:
-        _warn(error)
-        return None
-    return cache
-
-
-def _key(cache: FeatureCache, video: Path, frames_per_second: float, first_step: int) -> str:
-    steps = [first_step, first_step + STEPS_PER_PART]
-    return cache.key(video, {"frames_per_second": float(frames_per_second), "steps": steps})
-
-
-def _warn(error: OSError) -> None:
-    logger.warning("%s; what is computed now is not kept, and the next time is as slow", error)

@@ -15,16 +15,15 @@ from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 
 import numpy as np
-import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from actionclip.core import encode
 from actionclip.model.actionclip import ActionCLIP
 from actionclip.timeline.arrivals import Arrival, Arrivals, Note, Watching
 from actionclip.timeline.engine import Engine, Score
 from actionclip.timeline.moments import Event
 from actionclip.timeline.settings import Settings
-from actionclip.video import transforms
 from actionclip.video.addresses import Address
 
 _MOST_FRAMES_AT_ONCE = 16
@@ -71,7 +70,8 @@ def watch(
             if taken is None:
                 break
             if taken:
-                features = _see(model, np.stack([arrival.frame for arrival in taken]))
+                clip = encode.make_clip(model, np.stack([arrival.frame for arrival in taken]))
+                features = encode.vision_features(model, clip[None])[0]
                 for arrival, row in zip(taken, features, strict=True):
                     yield from steps.push(arrival, row)
             elif not arrivals.is_connected:
@@ -81,13 +81,6 @@ def watch(
         drops.report(arrivals.num_dropped, is_last=True)
         if arrivals.failure:
             raise arrivals.failure
-
-
-@torch.inference_mode()
-def _see(model: ActionCLIP, frames: np.ndarray) -> Float[Tensor, "T E"]:
-    encoder = model.encoder
-    clip = transforms.test_clip(frames, encoder.short_side, encoder.image_size)
-    return model.vision_features(clip[None].to(model.logit_scale.device))[0].cpu()
 
 
 class _Steps:

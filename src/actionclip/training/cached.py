@@ -3,7 +3,7 @@
 View 0 of a clip is the one for testing. The others are drawn and augmented from a seed that follows
 from the clip's content and the number of the view: the same in every run, and different for every
 clip. Each process computes its share. Knows how to fill and to ask the cache, not how it keeps
-things (`feature_cache`).
+things (`core.cache`).
 
 Shapes:
     R: clips   T: frames of a clip   S: pixels   E: width of the vision tower
@@ -15,15 +15,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import torch
 from accelerate import Accelerator
 from torch import Tensor
 
-from actionclip import feature_cache
+from actionclip.core import encode
+from actionclip.core.cache import FeatureCache
 from actionclip.evaluation import view_features
 from actionclip.evaluation.view_features import Views
-from actionclip.feature_cache import FeatureCache
-from actionclip.model import identity
 from actionclip.model.actionclip import ActionCLIP
 from actionclip.training.batches import Plan
 from actionclip.training.sources import TEST_BATCH_SIZE, Source, Videos
@@ -49,30 +47,34 @@ class CachedFeatures(Source):
         Args:
             videos: gives the pixels.
             model: its vision tower is frozen.
-            accelerator: knows device and processes.
+            accelerator: knows the processes.
             num_views: of each clip, to draw from.
             on_progress: told how many features are there, and how many are wanted.
 
         Raises:
             ValueError: a video is a folder of pictures, or too many cannot be read.
         """
-        self._cache = FeatureCache(feature_cache.default_folder(), identity.of_vision(model))
+        self._cache = FeatureCache(encode.depends_on(model))
         wanted = [
             (place, view)
             for place in range(len(videos.annotations.examples))
             for view in range(num_views)
         ]
         keys = [self._cache.key(*_what(videos, place, view)) for place, view in wanted]
-        mine = range(accelerator.process_index, len(wanted), accelerator.num_processes)
 
-        def compute(missing: list[int]) -> Iterator[tuple[int, Tensor]]:
-            spots = {wanted[mine[spot]]: spot for spot in missing}
-            seeds = {pair: _seed(keys[mine[spot]]) for pair, spot in spots.items()}
-            for place, view, features in _encode(videos, model, accelerator, seeds):
-                yield spots[place, view], features
+        def fill(share: range) -> None:
+            def compute(missing: list[int]) -> Iterator[tuple[int, Tensor]]:
+                spots = {wanted[share[spot]]: spot for spot in missing}
+                seeds = {pair: _seed(keys[share[spot]]) for pair, spot in spots.items()}
+                for place, view, features in _encode(videos, model, seeds):
+                    yield spots[place, view], features
 
-        self._cache.fill([keys[spot] for spot in mine], compute, on_progress)
+            self._cache.fill([keys[spot] for spot in share], compute, on_progress)
+
+        fill(range(accelerator.process_index, len(wanted), accelerator.num_processes))
         accelerator.wait_for_everyone()
+        if self._cache.is_in_memory and accelerator.num_processes > 1:
+            fill(range(len(wanted)))  # what another process could not store is not known here
         damaged = {wanted[spot][0] for spot in self._cache.missing(keys)}
         whole = [place for place in range(len(videos.annotations.examples)) if place not in damaged]
         self.annotations = videos.annotations.with_examples(
@@ -122,7 +124,6 @@ def _seed(key: str) -> int:
 def _encode(
     videos: Videos,
     model: ActionCLIP,
-    accelerator: Accelerator,
     wanted: Mapping[tuple[int, int], int],
 ) -> Iterator[tuple[int, int, Tensor]]:
     """Yield place, view and features of the clips that can be read.
@@ -130,7 +131,6 @@ def _encode(
     Args:
         videos: gives the pixels.
         model: encodes them.
-        accelerator: knows the device.
         wanted: the seed of each place and view.
     """
     model.eval()
@@ -143,7 +143,6 @@ def _encode(
             batches = [places[start : start + TEST_BATCH_SIZE] for start in starts]
             read = videos.read([[(p, wanted[p, view]) for p in batch] for batch in batches])
         for found, clips in read:
-            with torch.inference_mode():
-                features = model.vision_features(clips.to(accelerator.device))  # (R, T, E)
-            for place, one in zip(found, features.float().cpu(), strict=True):
+            features = encode.vision_features(model, clips)  # (R, T, E)
+            for place, one in zip(found, features, strict=True):
                 yield place, view, one

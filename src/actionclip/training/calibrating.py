@@ -12,8 +12,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from actionclip.core import scoring
 from actionclip.evaluation import calibration as fitting
-from actionclip.model import scoring
 from actionclip.model.actionclip import ActionCLIP
 from actionclip.model.calibration import Calibration
 from actionclip.text import prompts

@@ -54,5 +54,5 @@ def read_ahead(
         finally:
             idle.put(decoder)
 
-    threads = ThreadPoolExecutor(len(decoders))
-    yield from ahead.work(read, videos, threads, len(decoders) * _FINISHED_PER_DECODER)
+    with ThreadPoolExecutor(len(decoders)) as threads:
+        yield from ahead.work(read, videos, threads, len(decoders) * _FINISHED_PER_DECODER)

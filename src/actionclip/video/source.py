@@ -162,7 +162,7 @@ def _open(path: Path) -> InputContainer:
 
 @functools.lru_cache(maxsize=16)
 def _first_playing(path: Path, size: int, modified: int) -> int:
-    return choice.first_playing(lambda: _open(path), codec_options)
+    return choice.first_playing(lambda: _open(path))
 
 
 def _check_is_filled_file(path: Path) -> None:

@@ -6,14 +6,14 @@ is the template in plain words.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from actionclip.data import paths
 from actionclip.data.annotations import Annotations, Example, Split
-from actionclip.data.formats import rows
-from actionclip.data.problems import Problems
+from actionclip.data.problems import Problems, read_text
 
 
 def read(lists: Mapping[Split, Path], videos: Path, problems: Problems) -> Annotations:
@@ -46,9 +46,7 @@ def read(lists: Mapping[Split, Path], videos: Path, problems: Problems) -> Annot
                 problems.add(source, f"there is no video {entry.get('id')!r} below {videos}")
             else:
                 examples.append(Example(video, (label,), split, source))
-    names = ", ".join(f"{path} ({split})" for split, path in lists.items())
-    layout = f"Something-Something lists {names}"
-    return Annotations(tuple(examples), tuple(words), layout=layout)
+    return Annotations(tuple(examples), tuple(words))
 
 
 def label_file_beside(path: Path) -> Path | None:
@@ -67,7 +65,10 @@ def label_words(template: str) -> str:
 
 
 def _read_json(path: Path, kind: type[Any]) -> Any:  # noqa: ANN401  what JSON holds
-    content = rows.read_json(path)
+    try:
+        content = json.loads(read_text(path))
+    except json.JSONDecodeError as error:
+        raise ValueError(f"{path}:{error.lineno}: not JSON ({error.msg})") from error
     if not isinstance(content, kind):
         raise ValueError(f"{path}: holds no {kind.__name__}; give the file as it is published")
     return content

@@ -34,6 +34,7 @@ MODEL_TYPES = ("clip", "metaclip_2", "siglip")
 class ClipEncoder(Encoder):
     """A vision transformer and a text transformer, trained to agree on pictures and captions."""
 
+    not_for_vision_features = ("text_tower.", "text_projection.", "visual_projection.")
     pixel_mean: Float[Tensor, "3 1 1"]
     pixel_std: Float[Tensor, "3 1 1"]
 

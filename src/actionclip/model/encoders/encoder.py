@@ -37,6 +37,9 @@ class Encoder(nn.Module, abc.ABC):
     wants_fp32: bool = False
     """Whether the precision `auto` is fp32 on every device."""
 
+    not_for_vision_features: tuple[str, ...] = ("text_tower.",)
+    """Beginnings of the names of parameters and buffers that `vision_features` does not use."""
+
     vision_tower: Any
     """A module; `ActionCLIP.in_precision` casts it."""
     text_tower: Any

@@ -51,6 +51,10 @@ class LiteEncoder(Encoder):
     short_side = image_size  # what people hold is often at the edge, so none of it is cut off
     initial_logit_scale = math.log(20)
     wants_fp32 = True  # bf16 changes its features (cosine .996), and ONNX Runtime has none of it
+    not_for_vision_features = (
+        *("text_tower.", "text_center", "text_projection"),
+        *("class_features", "projection."),
+    )
 
     class_features: Float[Tensor, "C D"]
     """What people do with the things of each class, in MiniLM's space; the mean class is zero."""

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import onnxruntime
+import onnxruntime  # with its telemetry off, see actionclip/__init__
 import torch
 from jaxtyping import Float
 from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper

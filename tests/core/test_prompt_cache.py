@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from actionclip import Recognizer
-from actionclip.prompt_cache import PromptCache
+from actionclip.core.cache import PromptCache
 from actionclip.text import label_sets
 
 MADE_BY = {"weights": "abc"}
@@ -16,23 +16,23 @@ def embeddings(*sentences: str) -> dict[str, torch.Tensor]:
 
 
 def test_what_was_added_is_found_by_another_process(tmp_path: Path):
-    PromptCache(tmp_path, MADE_BY).add(embeddings("riding", "a bike"))
-    PromptCache(tmp_path, MADE_BY).add(embeddings("swimming"))
-    found = PromptCache(tmp_path, MADE_BY).find(["swimming", "riding", "dancing"])
+    PromptCache(MADE_BY, tmp_path).add(embeddings("riding", "a bike"))
+    PromptCache(MADE_BY, tmp_path).add(embeddings("swimming"))
+    found = PromptCache(MADE_BY, tmp_path).find(["swimming", "riding", "dancing"])
     assert set(found) == {"swimming", "riding"}
     assert torch.equal(found["swimming"], torch.full((8,), 8.0))
 
 
 def test_another_model_finds_nothing(tmp_path: Path):
-    PromptCache(tmp_path, MADE_BY).add(embeddings("riding"))
-    assert PromptCache(tmp_path, {"weights": "other"}).find(["riding"]) == {}
+    PromptCache(MADE_BY, tmp_path).add(embeddings("riding"))
+    assert PromptCache({"weights": "other"}, tmp_path).find(["riding"]) == {}
 
 
 @pytest.mark.parametrize("damage", ["cut", "flipped", "empty"])
 def test_a_damaged_file_is_noticed_and_gives_nothing(tmp_path: Path, caplog, damage):
-    cache = PromptCache(tmp_path, MADE_BY)
+    cache = PromptCache(MADE_BY, tmp_path)
     cache.add(embeddings("riding"))
-    [path] = cache.folder.iterdir()
+    [path] = cache.store.folder.rglob("*.safetensors")
     content = bytearray(path.read_bytes())
     content[-3] ^= 1
     path.write_bytes({"cut": content[:-9], "flipped": content, "empty": b""}[damage])
@@ -45,9 +45,9 @@ def test_a_damaged_file_is_noticed_and_gives_nothing(tmp_path: Path, caplog, dam
 
 def test_the_oldest_go_when_there_is_no_room(tmp_path: Path):
     big = {f"sentence {number}": torch.zeros(2048) for number in range(4)}  # 32 KB and more
-    other = PromptCache(tmp_path, {"weights": "other"}, max_bytes=80_000)
+    other = PromptCache({"weights": "other"}, tmp_path, 80_000)
     other.add(big)
-    cache = PromptCache(tmp_path, MADE_BY, max_bytes=80_000)
+    cache = PromptCache(MADE_BY, tmp_path, 80_000)
     cache.add(big)
     assert other.find(list(big))
     cache.add({name + "!": table for name, table in big.items()})
@@ -58,8 +58,8 @@ def test_the_oldest_go_when_there_is_no_room(tmp_path: Path):
 
 def test_a_folder_that_cannot_be_written_is_a_warning(tmp_path: Path, caplog):
     (tmp_path / "file").write_bytes(b"")
-    PromptCache(tmp_path / "file", MADE_BY).add(embeddings("riding"))
-    assert "cannot be kept" in caplog.text
+    PromptCache(MADE_BY, tmp_path / "file").add(embeddings("riding"))
+    assert "cannot be written" in caplog.text
 
 
 def test_a_second_recognizer_reads_no_label_again(tmp_path: Path, monkeypatch):

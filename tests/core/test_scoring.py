@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.nn import functional as F
 
-from actionclip.model import scoring
+from actionclip.core import scoring
 
 
 def _embeddings(*shape: int, seed: int = 0) -> torch.Tensor:

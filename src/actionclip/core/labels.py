@@ -1,0 +1,180 @@
+"""Labels become embeddings, each prompt once: what was embedded before is looked up.
+
+In memory for as long as the process lives, and on disk (`cache`) where there are many. Embeddings
+of weights that have changed since are forgotten. Knows no videos.
+
+Shapes:
+    B: clips   K: templates   N: labels   M: texts of the background   S: sentences
+    D: shared width
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from actionclip.core import scoring
+from actionclip.core.cache import PromptCache
+from actionclip.model import fingerprint
+from actionclip.model.actionclip import ActionCLIP
+from actionclip.text import labels as label_lists
+from actionclip.text import prompts
+
+PROMPTS_PER_BATCH = 256
+MAX_KEPT_PROMPTS = 100_000
+"""In memory; those on disk are bounded by their size."""
+PROMPTS_WORTH_KEEPING = 64
+"""Fewer are embedded faster than they are looked up on disk."""
+
+Progress = Callable[[int, int], None]
+Scorer = Callable[[Float[Tensor, "B D"]], Float[Tensor, "B N"]]
+"""Gives the scores of labels, 0…1, for embeddings of clips."""
+
+
+class LabelEmbedder:
+    """Runs the text tower on prompts that are not known yet; any number of threads may ask."""
+
+    def __init__(self, model: ActionCLIP) -> None:
+        self._model = model
+        self._known: dict[str, Float[Tensor, " D"]] = {}
+        self._made_by: object = None
+        """The weights, precision and device that made what is known."""
+        self._lock = threading.Lock()
+
+    def embed(
+        self,
+        labels: Sequence[str],
+        templates: Sequence[str] | None = None,
+        on_progress: Progress = lambda done, total: None,
+    ) -> Float[Tensor, "K N D"]:
+        """Embed every label in every template.
+
+        Args:
+            labels: any actions.
+            templates: sentences with a hole `{}`; by default the model's own.
+            on_progress: called with how many of the new prompts are done, and how many there are.
+
+        Raises:
+            ValueError: a label is empty or given twice, a template has not exactly one hole.
+        """
+        templates = self.templates if templates is None else templates
+        labels = label_lists.check(labels)
+        embeddings = self.embed_sentences(prompts.fill(templates, labels), on_progress)
+        return embeddings.unflatten(0, (len(templates), len(labels)))  # (K, N, D)
+
+    @torch.inference_mode()
+    def embed_sentences(
+        self, sentences: Sequence[str], on_progress: Progress = lambda done, total: None
+    ) -> Float[Tensor, "S D"]:
+        """Embed sentences as they are."""
+        with self._lock:
+            self._forget_other_weights()
+            new = self._look_up(set(sentences) - self._known.keys())
+            for start in range(0, len(new), PROMPTS_PER_BATCH):
+                batch = new[start : start + PROMPTS_PER_BATCH]
+                self._known.update(zip(batch, self._model.embed_texts(batch), strict=True))
+                on_progress(start + len(batch), len(new))
+            if len(new) >= PROMPTS_WORTH_KEEPING:
+                self._on_disk().add({prompt: self._known[prompt] for prompt in new})
+            embeddings = torch.stack([self._known[sentence] for sentence in sentences])
+            while len(self._known) > MAX_KEPT_PROMPTS:
+                self._known.pop(next(iter(self._known)))
+            return embeddings
+
+    def choose(self, labels: Sequence[str] | None) -> Sequence[str]:
+        """Return the given labels, or those that the model was trained on if none are given.
+
+        Raises:
+            ValueError: none are given, and the model stores none.
+        """
+        if labels is None and not self._model.task.labels:
+            raise ValueError(
+                "labels: the model stores none, so give at least one action in words, or load a "
+                "checkpoint that `actionclip train` left"
+            )
+        return self._model.task.labels if labels is None else labels
+
+    @property
+    def templates(self) -> tuple[str, ...]:
+        """The templates that are used when none are given: those of the model's training.
+
+        Of other models, the sentence encoder of `lite` reads bare labels best; CLIP's relatives
+        get the paper's.
+        """
+        if self._model.task.templates:
+            return self._model.task.templates
+        return prompts.BARE if self._model.config.encoder == "lite" else prompts.PAPER
+
+    def scorer(
+        self,
+        labels: Sequence[str],
+        templates: Sequence[str] | None,
+        beside_none: bool,
+        on_progress: Progress = lambda done, total: None,
+    ) -> Scorer:
+        """Embed the labels and return what scores them for clip embeddings.
+
+        Args:
+            labels: as in `embed`.
+            templates: as in `embed`.
+            beside_none: score them beside "none of these" instead of only among themselves.
+            on_progress: as in `embed`.
+
+        Raises:
+            ValueError: as in `embed`, or the model is a classifier that does not know a label.
+        """
+        model = self._model
+        if model.classifier is not None:
+            return self._classifier_scorer(labels)
+        calibration, scale = model.calibration, model.scale
+        label_embeddings = self.embed(labels, templates, on_progress)  # (K, N, D)
+        if not beside_none:
+            scale /= calibration.temperature
+            return lambda clips: scoring.probabilities(clips, label_embeddings, scale)
+        background = self.embed(calibration.background, templates)  # (K, M, D)
+        return lambda clips: scoring.open_set(
+            clips,
+            label_embeddings,
+            background,
+            scale,
+            temperature=calibration.temperature,
+            margin=calibration.margin,
+        )[0]
+
+    def _classifier_scorer(self, labels: Sequence[str]) -> Scorer:
+        """Score labels of the paper's unimodal baseline, which has no words and no "none"."""
+        classifier, own = self._model.classifier, self._model.task.labels
+        assert classifier is not None
+        if unknown := [label for label in labels if label not in own]:
+            raise ValueError(
+                f"label {unknown[0]!r}: the model is a classifier, which knows only the "
+                f"{len(own) or 'unnamed'} labels of its training; name no others, or train with "
+                'loss.kind = "contrastive" to ask for any'
+            )
+        columns = [own.index(label) for label in labels]
+        return lambda features: classifier.logits(features)[:, columns].softmax(dim=-1)
+
+    def _forget_other_weights(self) -> None:
+        """Forget what was embedded before the model was trained, cast or moved."""
+        model = self._model
+        version = fingerprint.weights_version(model.encoder, fingerprint.NOT_FOR_TEXTS)
+        made_by = (version, model.precision)
+        if made_by != self._made_by:
+            self._known.clear()
+            self._made_by = made_by
+
+    def _look_up(self, sentences: set[str]) -> list[str]:
+        """Take from the disk what is there; give what is to be embedded, in the best order."""
+        if len(sentences) >= PROMPTS_WORTH_KEEPING:
+            found = self._on_disk().find(sorted(sentences))
+            device = self._model.logit_scale.device
+            self._known.update({prompt: one.to(device) for prompt, one in found.items()})
+            sentences = sentences - found.keys()
+        return sorted(sentences, key=self._model.encoder.text_order)
+
+    def _on_disk(self) -> PromptCache:
+        return PromptCache(fingerprint.of_text(self._model))
