@@ -7,6 +7,7 @@ import pytest
 from actionclip.timeline import cutting
 from actionclip.timeline.moments import Moment
 from actionclip.video import decode
+from actionclip.video.limits import Decoder, Limits
 
 MOMENTS = [
     Moment(1.0, 3.0, "red, then/black", 0.8),
@@ -113,6 +114,25 @@ def test_frames_keep_their_uneven_times(tmp_path):
     clip = cut(path, 0.0, 2.25)
     shown = [round((float(f.max()) - 40) / 5) for _, f in decode.stream_frames(clip, 10.0)]
     assert shown == [0, 1, 2, 3, *[4] * 5, 5, 6, 7, 8, *[9] * 5, 10, 11, 12, 13, 14]
+
+
+def test_a_clip_that_cannot_be_decoded_to_its_end_leaves_no_file(tmp_path):
+    path = write(tmp_path / "video.mp4")
+    moments = [Moment(0.0, 0.5, "short", 0.8), Moment(1.0, 3.0, "long", 0.8)]
+    with (
+        Decoder(Limits(frames=10)) as decoder,
+        pytest.raises(ValueError, match="more than 10 frames"),
+    ):
+        cutting.cut_out(path, moments, tmp_path / "clips", decoder=decoder)
+    assert [clip.name for clip in (tmp_path / "clips").iterdir()] == ["video_001_0.00s_short.mp4"]
+
+
+def test_a_long_label_of_any_script_is_cut_to_a_name_that_a_disk_takes(tmp_path):
+    path = write(tmp_path / "video.mp4")
+    moment = Moment(0.0, 0.5, 90 * "跳", 0.8)
+    [clip] = cutting.cut_out(path, [moment], tmp_path / "clips")
+    assert clip.name == f"video_001_0.00s_{20 * '跳'}.mp4"
+    assert numbers(clip) == list(range(5))
 
 
 def full_range_bt709(stream):

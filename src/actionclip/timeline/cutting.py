@@ -16,13 +16,15 @@ from av.codec.context import Flags
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
+from actionclip import atomic_write
 from actionclip.timeline.moments import Moment
 from actionclip.video.limits import SHARED_DECODER, Decoder
 from actionclip.video.pictures import Picture
 
 _QUALITY = "20"
 """Constant rate factor: about as good as the source to the eye."""
-_LONGEST_NAME = 60
+_MAX_NAME_BYTES = 60
+"""Of the label in a file's name: with three bytes a letter a long one would be refused."""
 _TIME_BASE = Fraction(1, 90_000)
 
 
@@ -48,10 +50,13 @@ def cut_out(
     folder.mkdir(parents=True, exist_ok=True)
     paths: list[Path] = []
     for number, moment in enumerate(moments, start=1):
-        name = re.sub(r"\W+", "_", moment.label).strip("_")[:_LONGEST_NAME]
+        name = re.sub(r"\W+", "_", moment.label).strip("_")
+        name = name.encode()[:_MAX_NAME_BYTES].decode(errors="ignore")
         path = folder / f"{video.stem}_{number:03}_{moment.start_seconds:.2f}s_{name}.mp4"
         pictures = decoder.stream_pictures(video, moment.start_seconds, moment.end_seconds)
-        _write(path, pictures, Fraction(moment.end_seconds) - Fraction(moment.start_seconds))
+        seconds = Fraction(moment.end_seconds) - Fraction(moment.start_seconds)
+        with atomic_write.replacing(path) as unfinished:
+            _write(unfinished, pictures, seconds)
         paths.append(path)
         on_progress(number, len(moments))
     return paths
