@@ -58,10 +58,11 @@ def read(
 
 
 def collect(steps: live.Frames) -> tuple[np.ndarray, str]:
-    frames, why = [], ""
+    frames, last, why = [], None, ""
     try:
-        for number, (step, frame) in enumerate(steps):
-            assert step == number
+        for step, frame in steps:
+            assert last is None or step == last + 1
+            last = step
             frames.append(frame)
     except live.ConnectionLostError as lost:
         why = str(lost)
@@ -239,8 +240,10 @@ def test_a_path_where_nothing_is_is_a_mistake(tmp_path):
         addresses.parse(str(tmp_path / "video9"))
 
 
-def test_where_the_clock_jumps_the_steps_begin_anew(folder, tmp_path):
-    later = tmp_path / "later.ts"
+@pytest.fixture(scope="module")
+def jumping(folder) -> Path:
+    """The stream twice, the second time with a clock that jumped 50 seconds ahead."""
+    later = folder / "later.ts"
     with av.open(str(folder / "stream.ts")) as old, av.open(str(later), "w") as new:
         stream = new.add_stream_from_template(old.streams.video[0])
         for packet in old.demux(video=0):
@@ -248,10 +251,28 @@ def test_where_the_clock_jumps_the_steps_begin_anew(folder, tmp_path):
                 packet.pts, packet.dts = packet.pts + 90_000 * 50, packet.dts + 90_000 * 50
                 packet.stream = stream
                 new.mux(packet)
+    joined = folder / "jumping.0"
+    joined.write_bytes((folder / "stream.ts").read_bytes() + later.read_bytes())
+    for number in (1, 2):
+        (folder / f"jumping.{number}").write_bytes(joined.read_bytes())
+    return joined
+
+
+def test_where_the_clock_of_a_server_jumps_the_steps_begin_anew(server, folder, jumping):
     expected = frames_of(folder / "stream.ts")
-    with subprocess.Popen(["cat", folder / "stream.ts", later], stdout=subprocess.PIPE) as cat:
-        place = addresses.parse(f"pipe:{cat.stdout.fileno()}")
-        how = {"in_real_time": False, "timeout_seconds": 5.0}
-        found = list(live.live_frames(place, RATE, SHORT_SIDE, **how))
+    how = {"in_real_time": False, "timeout_seconds": 5.0}
+    steps = live.live_frames(addresses.parse(f"{server}/pieces/jumping"), RATE, SHORT_SIDE, **how)
+    found = []
+    with pytest.raises(live.ConnectionLostError):
+        found.extend(steps)
     assert [step for step, _ in found] == 2 * list(range(len(expected)))
     assert np.array_equal([frame for _, frame in found[len(expected) :]], expected)
+
+
+def test_a_pipe_whose_clock_jumps_has_the_frames_of_a_file_that_holds_the_same(folder, jumping):
+    expected = frames_of(jumping)
+    assert len(expected) == 2 * len(frames_of(folder / "stream.ts"))
+    with subprocess.Popen(["cat", jumping], stdout=subprocess.PIPE) as cat:
+        frames, why = read(f"pipe:{cat.stdout.fileno()}")
+    assert why == ""
+    assert np.array_equal(frames, expected)

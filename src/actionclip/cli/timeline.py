@@ -72,7 +72,7 @@ def timeline(
     settings = Settings(rate, tuple(window or Settings.window_seconds), stride)
     decoder = Decoder()
     decoder.start()  # while torch is imported
-    duration_seconds = decoder.probe(video).duration_seconds  # also says what is wrong with it
+    num_steps = round(decoder.probe(video).duration_seconds * rate)  # or what is wrong with it
 
     from actionclip.recognizer import Recognizer
     from actionclip.timeline import cutting, export, page
@@ -81,7 +81,6 @@ def timeline(
     names = recognizer.choose_labels(names)
     with terminal.counter("reading the labels", "prompts") as count:
         recognizer.embed_labels(names, sentences, count)
-    num_steps = round(duration_seconds * rate)
     with terminal.counter("looking", "frames") as count:
         found = recognizer.find_moments(
             video,

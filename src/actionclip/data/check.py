@@ -121,7 +121,10 @@ def check(
 class _Facts:
     width: int
     height: int
-    seconds: float | None
+    start_seconds: float = 0.0
+    """When the pictures begin, on the file's clock."""
+    end_seconds: float | None = None
+    """When they end; frames have no time."""
 
 
 def _look_at_videos(examples: Sequence[Example], progress: Progress) -> dict[Path, _Facts | str]:
@@ -139,7 +142,8 @@ def _look_at(example: Example) -> _Facts | str:
     try:
         if example.frames is None:
             info = SHARED_DECODER.probe(example.video)
-            return _Facts(info.width, info.height, info.duration_seconds)
+            end_seconds = info.start_seconds + info.duration_seconds
+            return _Facts(info.width, info.height, info.start_seconds, end_seconds)
         naming = frame_folders.describe(example.video)
         if naming != example.frames:
             return (
@@ -147,7 +151,7 @@ def _look_at(example: Example) -> _Facts | str:
                 f" {_in_words(naming)}; correct the list or extract the frames again"
             )
         info = SHARED_DECODER.probe(_file(example))
-        return _Facts(info.width, info.height, None)
+        return _Facts(info.width, info.height)
     except (ValueError, OSError) as error:
         return str(error).removeprefix(f"{example.video}: ")
 
@@ -160,9 +164,10 @@ def _durations(examples: Sequence[Example], facts: dict[Path, _Facts]) -> Durati
     def seconds() -> Iterator[float]:
         for example in examples:
             fact = facts.get(example.video)
-            if fact and fact.seconds is not None:
-                end = fact.seconds if example.end_seconds is None else example.end_seconds
-                yield min(end, fact.seconds) - (example.start_seconds or 0)
+            if fact and fact.end_seconds is not None:
+                end = fact.end_seconds if example.end_seconds is None else example.end_seconds
+                start = max(example.start_seconds or 0, fact.start_seconds)
+                yield min(end, fact.end_seconds) - start
 
     lasting = list(seconds())
     if not lasting:

@@ -55,11 +55,8 @@ def span(example: Example) -> range:
     """
     if example.frames is not None:
         return range(example.frames.num_frames)
-    info = SHARED_DECODER.probe(example.video)
-    start, end = example.start_seconds or 0.0, example.end_seconds
-    first = min(int(start * info.frame_rate), info.num_frames - 1)
-    last = info.num_frames if end is None else int(np.ceil(end * info.frame_rate))
-    return range(first, max(min(last, info.num_frames), first + 1))
+    start_seconds = example.start_seconds or 0.0
+    return SHARED_DECODER.frames_between(example.video, start_seconds, example.end_seconds)
 
 
 def given(

@@ -32,19 +32,26 @@ def check(examples: Sequence[Example], problems: Problems) -> None:
 
 
 def _mistakes(parts: Sequence[Example]) -> list[tuple[Example, str]]:
-    """Compare the parts of one video with its duration."""
+    """Compare the parts of one video with when its pictures begin and end."""
     try:
-        duration = SHARED_DECODER.probe(parts[0].video).duration_seconds
+        info = SHARED_DECODER.probe(parts[0].video)
     except ValueError as mistake:
         return [(parts[0], f"the video cannot be read ({mistake})")]
+    begin, end = info.start_seconds, info.start_seconds + info.duration_seconds
+    lasts = f"which lasts {end:.2f} s"
+    if begin > TOLERANCE_SECONDS:
+        lasts = f"whose pictures last from {begin:.2f} s to {end:.2f} s"
     return [
         (
             part,
             f"the part from {part.start_seconds or 0:g} s to"
             f" {'the end' if part.end_seconds is None else f'{part.end_seconds:g} s'} is not in"
-            f" the video, which lasts {duration:.2f} s; correct the times",
+            f" the video, {lasts}; correct the times",
         )
         for part in parts
-        if (part.start_seconds or 0) >= duration
-        or (part.end_seconds or 0) > duration + TOLERANCE_SECONDS
+        if (part.start_seconds or 0) >= end
+        or (
+            part.end_seconds is not None
+            and not begin <= part.end_seconds <= end + TOLERANCE_SECONDS
+        )
     ]

@@ -50,7 +50,7 @@ class Arrival:
     stretch: int
     """The same for frames with nothing lost between them but what was dropped."""
     step: int
-    """Since the first frame of all."""
+    """Since second 0 of the file, or of the first connection."""
     frame: UInt8[np.ndarray, "H W 3"]
     monotonic_seconds: float
     """When it came."""
@@ -162,28 +162,30 @@ class Arrivals:
             if self._is_closed.is_set():
                 return
             self._connection = self._connect()
-        what = "connected"
+        what, last_step = "connected", None
         try:
             for step, frame in self._connection.frames():
                 now = time.monotonic()
-                if step == 0:
-                    self._begin_stretch(now)
-                    second = self._first_step / self._rate
+                if last_step is None or step <= last_step:
+                    self._begin_stretch(now, step)
+                    second = (self._first_step + step) / self._rate
                     self._on_note(f"{what}; second {second:g} is {_clock()}")
                     what = "its clock jumped"
+                last_step = step
                 self._next_step = self._first_step + step + 1
                 yield Arrival(self._stretch, self._first_step + step, frame, now)
         finally:
             self.is_connected = False
             self._connection.close()
 
-    def _begin_stretch(self, now: float) -> None:
+    def _begin_stretch(self, now: float, step: int) -> None:
         """Go on with the step that it is by the clock, after all that came."""
         if self._origin_seconds is None:
-            self._origin_seconds = now
+            self._origin_seconds = now - step / self._rate
         self._stretch += 1
         self.is_connected = True
-        self._first_step = max(self._next_step, round((now - self._origin_seconds) * self._rate))
+        next_step = max(self._next_step, round((now - self._origin_seconds) * self._rate))
+        self._first_step = next_step - step
 
     def _put(self, arrival: Arrival) -> None:
         with self._changed:

@@ -39,7 +39,7 @@ def cut_out(
 
     Args:
         video: the file that the moments were found in.
-        moments: with times from the first frame.
+        moments: with times on the file's clock.
         folder: where the files go; it is made.
         on_progress: told how many files are there, and how many there will be.
         decoder: reads the video.

@@ -34,7 +34,7 @@ Frames = Iterator[tuple[float, UInt8[np.ndarray, "H W 3"]]]
 StreamFrames = Callable[[Path, float, int | None], Frames]
 """Reads a whole video at a steady rate, as `decode.stream_frames` does."""
 Part = tuple[int, Float[Tensor, "T E"]]
-"""The number of its first step, and the features."""
+"""The number of its first step, `seconds * frames_per_second`, and the features."""
 
 
 def read(
@@ -59,42 +59,58 @@ def read(
     """
     cache = FeatureCache(encode.depends_on(model)) if video.is_file() else None
     key_of = _keys(cache, video, frames_per_second) if cache else None  # before it is decoded
-    first_step = 0
-    while cache and key_of and (features := cache.find(key_of(first_step))) is not None:
-        on_progress(first_step + len(features))
+    num_steps = 0  # since the first one with a picture
+    while cache and key_of and (part := _find_part(cache, key_of, num_steps)) is not None:
+        step, features = part
+        num_steps += len(features)
+        on_progress(num_steps)
         if len(features):
-            yield first_step, features
+            yield part
         if len(features) < STEPS_PER_PART:
             return
-        first_step += STEPS_PER_PART
     frames = stream_frames(video, frames_per_second, model.encoder.short_side)
-    pictures = (frame for _, frame in itertools.islice(frames, first_step, None))
+    frames = itertools.islice(frames, num_steps, None)
+    first = next(frames, None)
+    step = round(first[0] * frames_per_second) if first else 0
+    pictures = (frame for _, frame in itertools.chain([first] if first else [], frames))
     batch_size = min(encode.max_frames(model), STEPS_PER_PART)
     with closing(_prefetch(pictures, batch_size)) as batches:
-        encoded = _counted(encode.stream_features(model, batches), first_step, on_progress)
+        encoded = _counted(encode.stream_features(model, batches), num_steps, on_progress)
         with closing(_in_parts(encoded, batch_size)) as parts:
             for features in parts:
                 if cache and key_of:
-                    cache.add(key_of(first_step), features)
+                    cache.add(key_of(num_steps, "first step"), torch.tensor([[float(step)]]))
+                    cache.add(key_of(num_steps, "features"), features)
                 if len(features):
-                    yield first_step, features
-                first_step += STEPS_PER_PART
+                    yield step, features
+                step += len(features)
+                num_steps += len(features)
 
 
 def _keys(
     cache: FeatureCache, video: Path, frames_per_second: float
-) -> Callable[[int], str] | None:
-    """Hash the video; return what names its part from a step on."""
+) -> Callable[[int, str], str] | None:
+    """Hash the video; return what names the entries of its part after so many steps."""
     try:
         content = cache.content(video)
     except OSError:
         return None  # the decoder says what is wrong
 
-    def key(first_step: int) -> str:
-        steps = [first_step, first_step + STEPS_PER_PART]
-        return cache.key(content, {"frames_per_second": float(frames_per_second), "steps": steps})
+    def key(num_before: int, what: str) -> str:
+        steps = [num_before, num_before + STEPS_PER_PART]
+        rate = float(frames_per_second)
+        return cache.key(content, {"frames_per_second": rate, "steps": steps, "what": what})
 
     return key
+
+
+def _find_part(
+    cache: FeatureCache, key_of: Callable[[int, str], str], num_before: int
+) -> Part | None:
+    """Look a part up."""
+    step = cache.find(key_of(num_before, "first step"))
+    features = cache.find(key_of(num_before, "features"))
+    return None if step is None or features is None else (int(step.item()), features)
 
 
 def _prefetch(

@@ -29,6 +29,7 @@ class Moment:
     """A part of a video in which a label fits."""
 
     start_seconds: float
+    """On the file's clock, as players show it; of a camera since its first frame."""
     end_seconds: float
     label: str
     score: float

@@ -161,7 +161,7 @@ def _curve(timeline: Timeline, column: int) -> str:
     heights = _CURVE_HEIGHT * (1 - tops)
     steps = zip(lefts, rights, heights, strict=True)
     path = " ".join(f"L{left:.1f} {y:.1f} L{right:.1f} {y:.1f}" for left, right, y in steps)
-    return f"M0 {_CURVE_HEIGHT} {path} L{_CURVE_WIDTH} {_CURVE_HEIGHT} Z"
+    return f"M{lefts[0]:.1f} {_CURVE_HEIGHT} {path} L{_CURVE_WIDTH} {_CURVE_HEIGHT} Z"
 
 
 def _ticks(duration_seconds: float) -> list[tuple[float, str]]:

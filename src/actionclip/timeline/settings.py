@@ -1,7 +1,7 @@
 """Settings of a timeline: seconds and scores as people think of them, and what they mean in steps.
 
-Step `s` of a timeline is the frame on screen `s / frames_per_second` seconds after the first one; a
-slot is a stride of steps, and everything that is longer is a whole number of slots.
+Step `s` of a timeline is the frame on screen at second `s / frames_per_second` of the file; a slot
+is a stride of steps, and everything that is longer is a whole number of slots.
 """
 
 from __future__ import annotations

@@ -57,7 +57,7 @@ class Connection:
                 os.close(descriptor)
 
     def frames(self) -> Frames:
-        """Give the frames, numbered 0, 1, 2, …, as they come.
+        """Give the frames as they come, with their steps (see `live.live_frames`).
 
         Raises:
             ConnectionLostError: a camera or a server gives nothing more.

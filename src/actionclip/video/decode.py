@@ -17,7 +17,7 @@ import numpy as np
 from jaxtyping import Float, Float64, Int64, Integer, UInt8
 
 from actionclip.video import picking, source, timetable
-from actionclip.video.grid import ROUNDING_SECONDS, Grid
+from actionclip.video.grid import Grid
 from actionclip.video.pixels import ToRGB
 
 logger = logging.getLogger(__name__)
@@ -32,6 +32,9 @@ class VideoInfo:
     """In pixels, as shown: stretched to square pixels, and upright."""
     height: int
     num_frames: int
+    start_seconds: float
+    """When the first frame comes on screen, on the file's clock: 0, or more where sound begins
+    before the pictures."""
     duration_seconds: float
     """From the start of the first frame to the end of the last."""
     frame_rate: float
@@ -50,7 +53,15 @@ def probe(path: str | Path) -> VideoInfo:
     num_frames = len(table.ticks)
     duration = float((table.end_tick - start.first_tick) * start.seconds_per_tick)
     width, height = start.geometry.size_shown()
-    return VideoInfo(path, width, height, num_frames, duration, num_frames / duration)
+    return VideoInfo(
+        path,
+        width,
+        height,
+        num_frames,
+        float(start.start_seconds),
+        duration,
+        num_frames / duration,
+    )
 
 
 def read_frames(
@@ -76,7 +87,7 @@ def read_frames(
     numbers = _existing(path, indices, len(table.ticks))
     if len(table.keyframes):
         targets = table.ticks[numbers].tolist()
-        frames = picking.pick(path, start, sorted(set(targets)), table.keyframes.tolist())
+        frames = picking.pick(path, start, table, sorted(set(targets)))
     else:
         targets = numbers.tolist()
         numbered = source.timed_frames(path, is_counted=True)
@@ -93,6 +104,33 @@ def read_frames(
             num_replaced,
         )
     return np.stack([found[target] for target in targets])
+
+
+def frames_between(
+    path: str | Path, start_seconds: float = 0.0, end_seconds: float | None = None
+) -> range:
+    """Give the numbers of the frames that are on screen during a part of a video, one at least.
+
+    A part that lies before the first frame or after the last has that one.
+
+    Args:
+        path: a video file.
+        start_seconds: of the part, on the file's clock.
+        end_seconds: of the part; by default it lasts to the end of the video.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: the file is not a video that can be decoded.
+    """
+    path = Path(path)
+    start, table = timetable.opening(path), timetable.timetable(path)
+    first_tick = start.tick_at(start_seconds)
+    first = max(0, int(np.searchsorted(table.ticks, first_tick, side="right")) - 1)
+    end = len(table.ticks)
+    if end_seconds is not None:  # a frame that comes just before the end is rounded to come then
+        end_tick = start.tick_at(end_seconds - 2 * float(timetable.ROUNDING_SECONDS))
+        end = int(np.searchsorted(table.ticks, end_tick, side="right"))
+    return range(first, max(end, first + 1))
 
 
 def keyframes_near(
@@ -126,12 +164,12 @@ def read_frames_at(
     seconds: Sequence[float] | Float[np.ndarray, " T"],
     short_side: int | None = None,
 ) -> UInt8[np.ndarray, "T H W 3"]:
-    """Read the frames on screen at these times; the file is read only around them.
+    """Read the frames on screen at these times; only around them is the file decoded.
 
     Args:
         path: a video file.
-        seconds: from the first frame, in any order, repeats allowed; after its end the video
-            stays on its last frame.
+        seconds: on the file's clock, in any order, repeats allowed; before the pictures begin it is
+            the first frame, and after their end the last one.
         short_side: scale the frames to this short side; by default they keep their size.
 
     Raises:
@@ -141,13 +179,10 @@ def read_frames_at(
     path = Path(path)
     if len(seconds) == 0 or min(seconds) < 0:
         raise ValueError(f"{path}: times must be 0 seconds or later, and at least one")
-    start = timetable.opening(path)
-    targets = [
-        start.first_tick + math.floor((Fraction(time) + ROUNDING_SECONDS) / start.seconds_per_tick)
-        for time in seconds
-    ]
+    start, table = timetable.opening(path), timetable.timetable(path)
+    targets = [start.tick_at(time) for time in seconds]
     to_rgb = ToRGB(start.geometry, short_side)
-    frames = picking.pick(path, start, sorted(set(targets)))
+    frames = picking.pick(path, start, table, sorted(set(targets)))
     found = {target: to_rgb(frame) for target, frame in frames}
     return np.stack([found[target] for target in targets])
 
@@ -167,7 +202,8 @@ def stream_frames(
         most_seconds: a longer video is refused, before its last frame stays on screen until then.
 
     Yields:
-        Seconds from the first frame (0, 1 / rate, 2 / rate, …), and the frame then on screen.
+        Seconds on the file's clock (multiples of 1 / rate, the first one where the pictures begin,
+        or just before), and the frame then on screen.
 
     Raises:
         FileNotFoundError: there is no such file.
@@ -180,7 +216,7 @@ def stream_frames(
     grid = Grid(start, frames_per_second)
     until = start.first_tick
     for steps, frame, until in grid.steps(picking.wanted_frames(path, start, grid.has_step)):
-        check_length(path, grid.seconds(until), most_seconds)
+        check_length(path, start.seconds(until), most_seconds)
         if steps:
             rgb = to_rgb(frame)
             yield from ((step / frames_per_second, rgb) for step in steps)

@@ -62,6 +62,14 @@ def _keyframes_near(limits: Limits, path: Path, indices: list[int]) -> Answer:
     yield {}, np.concatenate([nearest.view(np.uint8), seconds.view(np.uint8)])
 
 
+def _frames_between(
+    limits: Limits, path: Path, start_seconds: float, end_seconds: float | None
+) -> Answer:
+    _probed(limits, path)
+    numbers = decode.frames_between(path, start_seconds, end_seconds)
+    yield {"first": numbers.start, "end": numbers.stop}, _NOTHING
+
+
 def _stream_frames(
     limits: Limits, path: Path, frames_per_second: float, short_side: int | None
 ) -> Answer:
@@ -121,6 +129,7 @@ OPERATIONS: dict[str, Callable[..., Answer]] = {
     "read_frames": _read_frames,
     "read_frames_at": _read_frames_at,
     "keyframes_near": _keyframes_near,
+    "frames_between": _frames_between,
     "stream_frames": _stream_frames,
     "stream_pictures": _stream_pictures,
     "live_frames": _live_frames,

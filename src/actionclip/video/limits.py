@@ -128,7 +128,8 @@ class Decoder:
             short_side: scale the frames to this short side; by default they keep their size.
 
         Yields:
-            Seconds from the first frame (0, 1 / rate, 2 / rate, …), and the frame then on screen.
+            Seconds on the file's clock (multiples of 1 / rate, the first one where the pictures
+            begin, or just before), and the frame then on screen.
 
         Raises:
             FileNotFoundError: there is no such file.
@@ -179,6 +180,19 @@ class Decoder:
         [(_, packed)] = self._ask("keyframes_near", path, indices=numbers)
         nearest, seconds = packed.reshape(2, -1)
         return nearest.view(np.int64), seconds.view(np.float64)
+
+    def frames_between(
+        self, path: str | Path, start_seconds: float = 0.0, end_seconds: float | None = None
+    ) -> range:
+        """Return the numbers of the frames of a part of a video, as `decode.frames_between` does.
+
+        Raises:
+            FileNotFoundError: there is no such file.
+            ValueError: the file is not a video that can be decoded within the limits.
+        """
+        arguments = {"start_seconds": start_seconds, "end_seconds": end_seconds}
+        [(numbers, _)] = self._ask("frames_between", path, **arguments)
+        return range(numbers["first"], numbers["end"])
 
     def stream_pictures(
         self, path: str | Path, start_seconds: float, end_seconds: float

@@ -1,18 +1,20 @@
 """An address becomes frames at a steady rate as they come, until it ends or the connection is lost.
 
 One connection, from its first frame to its last; the steps are those of a file that holds the same
-pictures. A connection that is silent for too long counts as lost, and where its clock jumps the
-steps begin anew. Knows nothing of connecting again. Runs in the decoding process, which can be
+pictures. A camera or a server that is silent for too long counts as lost, and where its clock jumps
+the steps begin anew. Knows nothing of connecting again. Runs in the decoding process, which can be
 killed.
 """
 
 from __future__ import annotations
 
+import bisect
 import dataclasses
 import itertools
 import os
 import time
 from collections.abc import Iterator, Sequence
+from fractions import Fraction
 
 import av
 import av.error
@@ -25,11 +27,12 @@ from jaxtyping import UInt8
 
 from actionclip.video import choice, decode, source, timetable
 from actionclip.video.addresses import Address
+from actionclip.video.clock import Clock
 from actionclip.video.grid import Grid
 from actionclip.video.pixels import ToRGB
 
 Frames = Iterator[tuple[int, UInt8[np.ndarray, "H W 3"]]]
-"""Steps 0, 1, 2, … and the frames then on screen; after a jump of the clock again from 0."""
+"""Steps, increasing by 1, and the frames then on screen; after a jump of the clock again from 0."""
 
 
 class ConnectionLostError(Exception):
@@ -52,11 +55,12 @@ def live_frames(
         short_side: scale the frames to this short side; by default they keep their size.
         in_real_time: give the frames of a file no sooner than their times say. What comes from a
             pipe, a camera or a server of unknown length is given as it comes in any case.
-        timeout_seconds: a camera or a server may be silent for so long, and a clock that leaves
-            out more has jumped.
+        timeout_seconds: a camera or a server may be silent for so long, and a clock of it that
+            leaves out more has jumped.
 
     Yields:
-        0, 1, 2, …, and the frame on screen at that step; after a jump again from 0.
+        Steps, increasing by 1, and the frame on screen at each. They count from second 0 of the
+        file's clock (see timetable), and after the clock of a camera or a server jumped from 0.
 
     Raises:
         ConnectionLostError: a camera or a server gives nothing more.
@@ -64,16 +68,19 @@ def live_frames(
     """
     if address.kind == "file":
         timed = decode.stream_frames(address.text, frames_per_second, short_side)
-        frames = enumerate(frame for _, frame in timed)
+        frames = ((round(seconds * frames_per_second), frame) for seconds, frame in timed)
         yield from _paced(frames, frames_per_second) if in_real_time else frames
         return
     try:
         with _open(address, timeout_seconds) as container:
             index, arrived = choice.first_arriving(container)
             stream = source.choose_pictures(address.text, container, index)
-            connection = _Connection(container, stream, timeout_seconds, arrived)
-            frames = connection.frames(frames_per_second, short_side)
             is_file = _is_file(container)
+            is_endless = address.is_endless and not is_file
+            connection = _Connection(
+                container, stream, timeout_seconds, arrived, is_endless=is_endless
+            )
+            frames = connection.frames(frames_per_second, short_side)
             yield from _paced(frames, frames_per_second) if is_file and in_real_time else frames
     except (av.error.FFmpegError, ValueError, OSError) as error:
         why = _explained(error, timeout_seconds).removeprefix(f"{address.text}: ")
@@ -93,11 +100,15 @@ class _Connection:
         stream: VideoStream,
         timeout_seconds: float,
         arrived: Sequence[Packet],
+        *,
+        is_endless: bool,
     ) -> None:
         self._container = container
         self._stream = stream
         self._timeout_seconds = timeout_seconds
         self._arrived = arrived
+        self._is_endless = is_endless
+        self._clock = Clock(container, stream, timeout_seconds if is_endless else None)
         self.why_lost: str | None = None
         """Known after the last frame; nothing where it came to its end."""
 
@@ -108,41 +119,32 @@ class _Connection:
             raise ValueError(self.why_lost or "it holds no frame that can be decoded")
         start = timetable.opening_with(self._container, self._stream, first)
         to_rgb = ToRGB(start.geometry, short_side)
-        with_ticks = source.with_ticks(itertools.chain([first], decoded), start.is_counted)
-        jumps = _Jumps(self._timeout_seconds / start.seconds_per_tick)
-        for _, run in itertools.groupby(with_ticks, key=jumps.count):
+        timed = source.with_ticks(itertools.chain([first], decoded), start.is_counted)
+        for num_jumps, run in itertools.groupby(timed, key=self._num_jumps):
             tick, frame = next(run)
-            grid = Grid(dataclasses.replace(start, first_tick=tick), frames_per_second)
+            if num_jumps:
+                start = dataclasses.replace(start, first_tick=tick, start_seconds=Fraction(0))
+            grid = Grid(start, frames_per_second)
             for steps, shown, _ in grid.steps(itertools.chain([(tick, frame)], run)):
                 if steps:
                     rgb = to_rgb(shown)
                     yield from ((step, rgb) for step in steps)
 
+    def _num_jumps(self, timed: tuple[int, VideoFrame]) -> int:
+        """Count the jumps of the clock before a frame; what comes to an end has one clock."""
+        tick, _ = timed
+        return bisect.bisect_right(self._clock.starts, tick) if self._is_endless else 0
+
     def _decoded(self) -> Iterator[VideoFrame]:
         """Decode what comes; where it breaks off, what came before is given out whole."""
+        demuxed = itertools.chain(self._arrived, self._container.demux(self._stream))
+        packets = (packet for packet in demuxed if packet.size)
         try:
-            for packet in itertools.chain(self._arrived, self._container.demux(self._stream)):
-                if packet.size:
-                    yield from source.decode(self._stream, packet)
+            for packet in self._clock.continuous(packets):
+                yield from source.decode(self._stream, packet)
         except av.error.FFmpegError as error:
             self.why_lost = _explained(error, self._timeout_seconds)
         yield from source.decode(self._stream, None)
-
-
-class _Jumps:
-    """Counts how often times go on somewhere else: a camera began anew, or its counter did."""
-
-    def __init__(self, longest: float) -> None:
-        self._longest = longest
-        self._last: int | None = None
-        self._num_jumps = 0
-
-    def count(self, timed: tuple[int, VideoFrame]) -> int:
-        tick, _ = timed
-        if self._last is not None and abs(tick - self._last) > self._longest:
-            self._num_jumps += 1
-        self._last = tick
-        return self._num_jumps
 
 
 def _open(address: Address, timeout_seconds: float) -> InputContainer:
@@ -173,11 +175,12 @@ def _is_file(container: InputContainer) -> bool:
 
 def _paced(frames: Frames, frames_per_second: float) -> Frames:
     """Give each frame no sooner than its time."""
-    begin = 0.0
+    begin = None
     for step, frame in frames:
-        if step == 0:
-            begin = time.monotonic()
-        time.sleep(max(0.0, begin + step / frames_per_second - time.monotonic()))
+        seconds = step / frames_per_second
+        if begin is None:
+            begin = time.monotonic() - seconds
+        time.sleep(max(0.0, begin + seconds - time.monotonic()))
         yield step, frame
 
 

@@ -1,14 +1,16 @@
 """Wanted times become decoded frames of a video file, with the least decoding that is exact.
 
 Reading starts at the keyframe before a wanted frame where that saves work; frames that are not
-wanted and help no other are skipped; what then does not arrive as the packets announced is read
-again from the start, without shortcuts. So the result is always that of decoding everything.
-Times are ticks (see timetable). Knows nothing of indices or pixels.
+wanted and help no other are skipped. What then does not arrive as the packets announced, or after
+damage, which decoders conceal with whatever frames they have, is read again from the start, without
+shortcuts. So the result is always that of decoding everything, whatever else is wanted. Times are
+ticks (see timetable). Knows nothing of indices or pixels.
 """
 
 from __future__ import annotations
 
 import bisect
+import contextlib
 import itertools
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -21,37 +23,44 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from actionclip.video import source
-from actionclip.video.timetable import Opening
+from actionclip.video.timetable import Opening, Timetable
 
 _LOOK_AHEAD = 32
 """So many packets tell which frame follows one on screen; codecs delay frames by 16 at most."""
 _GAP_SECONDS = 0.25
 """Decoding through a gap shorter than this costs less than a seek."""
-_KEYFRAME_SECONDS = 2.0
-"""How far apart keyframes are taken to be in a file that does not list them."""
 _NEVER = 2**63
 """A tick after all others."""
+
+
+class _DamagedError(Exception):
+    """A packet is damaged, or frames that it needs are missing."""
+
 
 IsShown = Callable[[int, int], bool]
 """Whether a frame that is on screen from one tick until another, exclusive, is wanted."""
 
 
 def pick(
-    path: Path, start: Opening, targets: Sequence[int], keyframes: Sequence[int] = ()
+    path: Path, start: Opening, table: Timetable, targets: Sequence[int]
 ) -> Iterator[tuple[int, VideoFrame]]:
     """Give for each target the frame on screen then, in any order.
 
     Args:
         path: a video file.
         start: what its first frame tells.
+        table: when its frames are shown.
         targets: ticks, increasing, none before the first frame.
-        keyframes: ticks where decoding can start, increasing, if they are known.
     """
     missing = set(targets)
-    if start.is_seekable:
-        with source.open_video(path) as (container, stream):
-            for run in _runs(start, stream, targets, keyframes):
-                for target, frame in _decode_run(path, start, container, stream, run, keyframes):
+    keyframes, has_gaps = table.keyframes.tolist(), table.has_gaps
+    if keyframes:
+        with source.open_video(path, is_strict=table.can_be_strict) as (container, stream):
+            for run in _runs(start, targets, keyframes):
+                decoded = _decode_run(
+                    path, start, container, stream, run, keyframes, may_skip=not has_gaps
+                )
+                for target, frame in decoded:
                     missing.discard(target)
                     yield target, frame
     if missing:
@@ -65,12 +74,23 @@ def wanted_frames(
     if not start.is_seekable:
         yield from source.timed_frames(path, start.is_counted)
         return
-    with source.open_video(path) as (container, stream):
+    last = -_NEVER
+    with source.open_video(path, is_strict=True) as (container, stream):
         packets = (
-            (packet, is_wanted(tick, shown_until))
-            for packet, tick, shown_until in _look_ahead(source.packets(path, container, stream))
+            (packet, is_wanted(tick, until) or not may_be_left)
+            for packet, tick, until, may_be_left in _look_ahead(
+                stream, source.packets(path, container, stream)
+            )
         )
-        yield from source.with_ticks(_decode(stream, packets), is_counted=False)
+        try:
+            for last, frame in source.with_ticks(_decode(stream, packets), is_counted=False):
+                yield last, frame
+            return
+        except _DamagedError:
+            pass
+    for tick, frame in source.timed_frames(path, start.is_counted):
+        if tick > last:
+            yield tick, frame
 
 
 def on_screen(
@@ -92,15 +112,13 @@ def on_screen(
         target = next(targets, None)
 
 
-def _runs(
-    start: Opening, stream: VideoStream, targets: Sequence[int], keyframes: Sequence[int]
-) -> Iterator[list[int]]:
+def _runs(start: Opening, targets: Sequence[int], keyframes: Sequence[int]) -> Iterator[list[int]]:
     """Part the targets where a seek to the next of them saves work."""
     gap = _GAP_SECONDS / start.seconds_per_tick
     run: list[int] = []
     last = start.first_tick
     for target in targets:
-        if _keyframe_before(start, stream, target, keyframes) - last > gap:
+        if _keyframe_before(target, keyframes) - last > gap:
             if run:
                 yield run
             run = []
@@ -109,15 +127,8 @@ def _runs(
     yield run
 
 
-def _keyframe_before(
-    start: Opening, stream: VideoStream, target: int, keyframes: Sequence[int]
-) -> int:
-    if keyframes:
-        return keyframes[max(0, bisect.bisect_right(keyframes, target) - 1)]
-    entry = stream.index_entries.search_timestamp(target)
-    if entry >= 0:
-        return stream.index_entries[entry].timestamp
-    return target - int(_KEYFRAME_SECONDS / start.seconds_per_tick)
+def _keyframe_before(target: int, keyframes: Sequence[int]) -> int:
+    return keyframes[max(0, bisect.bisect_right(keyframes, target) - 1)]
 
 
 def _decode_run(
@@ -127,9 +138,11 @@ def _decode_run(
     stream: VideoStream,
     run: Sequence[int],
     keyframes: Sequence[int],
+    *,
+    may_skip: bool,
 ) -> Iterator[tuple[int, VideoFrame]]:
     """Read a run from the keyframe before it; what does not come as announced is left out."""
-    entry = _keyframe_before(start, stream, run[0], keyframes) if keyframes else -_NEVER
+    entry = _keyframe_before(run[0], keyframes)
     packets = _packets_from(path, start, container, stream, run[0], entry)
     first = next(packets, None)
     if first is None:
@@ -138,11 +151,12 @@ def _decode_run(
 
     def until_served() -> Iterator[tuple[Packet, bool]]:
         num_pending = len(run)
-        for packet, tick, shown_until in _look_ahead(itertools.chain([first], packets)):
+        ahead = _look_ahead(stream, itertools.chain([first], packets))
+        for packet, tick, shown_until, _ in ahead:
             here = run[bisect.bisect_left(run, tick) : bisect.bisect_left(run, shown_until)]
             if here:
                 served[tick] = here
-            yield packet, bool(here)
+            yield packet, bool(here) or not may_skip
             num_pending -= len(here)
             if num_pending == 0:
                 return
@@ -150,11 +164,14 @@ def _decode_run(
     # Where the keyframe does not come out itself, the pictures after it are only refreshed bit by
     # bit, and the first of them are not exact.
     is_exact = first.is_discard
-    for frame in _decode(stream, until_served()):
-        is_exact = is_exact or frame.pts == first.pts
-        if is_exact and not frame.is_corrupt:
-            for target in served.pop(frame.pts or 0, ()):
-                yield target, frame
+    with contextlib.suppress(_DamagedError):
+        for frame in _decode(stream, until_served()):
+            is_exact = is_exact or frame.pts == first.pts
+            if is_exact and frame.is_corrupt:
+                return
+            if is_exact:
+                for target in served.pop(frame.pts or 0, ()):
+                    yield target, frame
 
 
 def _packets_from(
@@ -184,18 +201,36 @@ def _packets_from(
                 return
 
 
-def _look_ahead(packets: Iterable[Packet]) -> Iterator[tuple[Packet, int, int]]:
-    """Give each packet, and the ticks at which its frame comes on screen and leaves it."""
+def _look_ahead(
+    stream: VideoStream, packets: Iterable[Packet]
+) -> Iterator[tuple[Packet, int, int, bool]]:
+    """Give each packet, when its frame comes on screen and leaves it, and whether it may be left.
+
+    From shortly before a gap, where frames may be missing, until the next keyframe none may be left
+    out: how a decoder fills the gap depends on all the others.
+    """
     waiting: deque[Packet] = deque()
     ticks: list[int] = []  # when frames come on screen: of those waiting and some before
+    rate = stream.guessed_rate or stream.average_rate
+    longest = 1.5 / (rate * stream.time_base) if rate and stream.time_base else _NEVER
+    is_near_gap = False
 
-    def with_ticks(packet: Packet) -> tuple[Packet, int, int]:
+    def times(packet: Packet) -> tuple[int, int]:
         if packet.pts is None:
-            return packet, 0, _NEVER  # perhaps at any time
+            return 0, _NEVER  # perhaps at any time
         if packet.is_discard:
-            return packet, 0, 0  # at no time
+            return 0, 0  # at no time
         following = bisect.bisect_right(ticks, packet.pts)
-        return packet, packet.pts, ticks[following] if following < len(ticks) else _NEVER
+        return packet.pts, ticks[following] if following < len(ticks) else _NEVER
+
+    def with_times(packet: Packet) -> tuple[Packet, int, int, bool]:
+        nonlocal is_near_gap
+        if packet.is_keyframe:
+            is_near_gap = False
+        if len(waiting) >= _LOOK_AHEAD // 2:
+            tick, until = times(waiting[_LOOK_AHEAD // 2 - 1])
+            is_near_gap = is_near_gap or longest < until - tick < _NEVER - tick
+        return packet, *times(packet), not is_near_gap
 
     for packet in packets:
         if not packet.is_discard and packet.pts is not None:
@@ -203,13 +238,21 @@ def _look_ahead(packets: Iterable[Packet]) -> Iterator[tuple[Packet, int, int]]:
             del ticks[: -4 * _LOOK_AHEAD]
         waiting.append(packet)
         if len(waiting) > _LOOK_AHEAD:
-            yield with_ticks(waiting.popleft())
-    yield from map(with_ticks, waiting)
+            yield with_times(waiting.popleft())
+    while waiting:
+        yield with_times(waiting.popleft())
 
 
 def _decode(stream: VideoStream, packets: Iterable[tuple[Packet, bool]]) -> Iterator[VideoFrame]:
-    """Decode packets, skipping the frames that neither are wanted nor help others."""
+    """Decode packets, skipping the frames that neither are wanted nor help others.
+
+    Raises:
+        _DamagedError: a packet is damaged; what follows would depend on the frames skipped.
+    """
     for packet, is_wanted in packets:
         stream.codec_context.skip_frame = "DEFAULT" if is_wanted else "NONREF"
-        yield from source.decode(stream, packet)
+        frames = source.decode(stream, packet)
+        if packet.is_corrupt or frames is source.NOTHING:
+            raise _DamagedError
+        yield from frames
     yield from source.decode(stream, None)

@@ -19,9 +19,8 @@ from av.video.reformatter import ColorRange, Colorspace, Interpolation
 from jaxtyping import UInt8
 
 from actionclip.video import picking, source, timetable
-from actionclip.video.grid import ROUNDING_SECONDS
 from actionclip.video.pixels import Geometry, PictureFilter, Progressive, ToRGB
-from actionclip.video.timetable import Opening, Timetable
+from actionclip.video.timetable import ROUNDING_SECONDS, Opening, Timetable
 
 _SCALING = Interpolation.AREA | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INP
 """Where chroma has to be halved, the mean of the pixels loses least."""
@@ -46,16 +45,18 @@ def between(path: Path, start_seconds: float, end_seconds: float) -> Iterator[Pi
 
     Args:
         path: a video file.
-        start_seconds: as `decode.read_frames_at` takes it.
-        end_seconds: the same.
+        start_seconds: on the file's clock.
+        end_seconds: on the file's clock.
 
     Raises:
         FileNotFoundError: there is no such file.
         ValueError: the file is not a video that can be decoded.
     """
     start, table = timetable.opening(path), timetable.timetable(path)
-    begin = Fraction(start_seconds) / start.seconds_per_tick + start.first_tick
-    end = Fraction(end_seconds) / start.seconds_per_tick + start.first_tick
+    begin, end = (
+        (Fraction(seconds) - start.start_seconds) / start.seconds_per_tick + start.first_tick
+        for seconds in (start_seconds, end_seconds)
+    )
     rounding = ROUNDING_SECONDS / start.seconds_per_tick
     shown = np.searchsorted(table.ticks, math.floor(begin + rounding), side="right") - 1
     first = max(0, int(shown))
@@ -74,7 +75,7 @@ def _in_order(path: Path, start: Opening, table: Timetable, numbers: range) -> I
         yield from (frame for _, frame in picking.on_screen(numbered, numbers))
         return
     missing = deque(table.ticks[numbers.start : numbers.stop].tolist())
-    for target, frame in picking.pick(path, start, list(missing), table.keyframes.tolist()):
+    for target, frame in picking.pick(path, start, table, list(missing)):
         if target != missing[0]:
             break
         missing.popleft()

@@ -20,6 +20,7 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from actionclip.video import choice
+from actionclip.video.clock import Clock
 
 logger = logging.getLogger(__name__)
 
@@ -29,6 +30,9 @@ FORMATS = ",".join(sorted(av.formats_available - _PLAYLISTS))
 """Formats that are files of their own: what a playlist names is never opened."""
 _LARGE_PICTURE = 1280 * 720
 """Smaller pictures are decoded by one thread: handing them to several costs more than it gains."""
+
+NOTHING: list[VideoFrame] = []
+"""What `decode` gives for a damaged packet; compared by identity, for a sound one may give none."""
 
 codec_options: dict[str, str] = {}
 """For all decoders of this process."""
@@ -45,8 +49,14 @@ def too_large(path: str | Path, width: int, height: int, pixels: int) -> str:
 
 
 @contextmanager
-def open_video(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
+def open_video(
+    path: Path, *, is_strict: bool = False
+) -> Iterator[tuple[InputContainer, VideoStream]]:
     """Open the stream of pictures that players show; the other streams are not read.
+
+    Args:
+        path: a video file.
+        is_strict: let `decode` give `NOTHING` where it would conceal damage.
 
     Raises:
         FileNotFoundError: there is no such file.
@@ -55,7 +65,10 @@ def open_video(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
     with _open(path) as container:
         is_ambiguous = len(choice.by_preference(container)) > 1
         index = _first_playing(path, *version(path)) if is_ambiguous else None
-        yield container, choose_pictures(path, container, index)
+        stream = choose_pictures(path, container, index)
+        if is_strict:
+            stream.codec_context.options = {**codec_options, "err_detect": "explode"}
+        yield container, stream
 
 
 def version(path: Path) -> tuple[int, int]:
@@ -95,15 +108,16 @@ def choose_pictures(
     return chosen
 
 
-def packets(path: Path, container: InputContainer, stream: VideoStream) -> Iterator[Packet]:
+def packets(
+    path: Path, container: InputContainer, stream: VideoStream, clock: Clock | None = None
+) -> Iterator[Packet]:
     """Give the coded pictures from the present position on, in the order of decoding.
 
-    Where the file breaks off they end, with a warning.
+    Their times are those of one clock. Where the file breaks off they end, with a warning.
     """
+    clock = clock or Clock(container, stream)
     try:
-        for packet in container.demux(stream):
-            if packet.size:
-                yield packet
+        yield from clock.continuous(filter(_has_data, container.demux(stream)))
     except av.error.MemoryError:
         raise
     except av.error.FFmpegError as error:
@@ -113,14 +127,14 @@ def packets(path: Path, container: InputContainer, stream: VideoStream) -> Itera
 def decode(stream: VideoStream, packet: Packet | None) -> list[VideoFrame]:
     """Give the frames that are finished after one more packet, or all that remain for None.
 
-    A packet that is damaged beyond decoding gives none.
+    A packet that is damaged beyond decoding gives none, and that is `NOTHING`.
     """
     try:
         return stream.codec_context.decode(packet)
     except av.error.MemoryError:
         raise  # not the packet's fault
     except av.error.FFmpegError:
-        return []
+        return NOTHING
 
 
 def frames(path: Path, container: InputContainer, stream: VideoStream) -> Iterator[VideoFrame]:
@@ -131,10 +145,17 @@ def frames(path: Path, container: InputContainer, stream: VideoStream) -> Iterat
 
 
 def with_ticks(frames: Iterable[VideoFrame], is_counted: bool) -> Iterator[tuple[int, VideoFrame]]:
-    """Give frames with their times in ticks, or where they are counted with their numbers."""
-    tick = -1
+    """Give frames with their times in ticks, or where they are counted with their numbers.
+
+    A time that is missing, or is not after the one before it, becomes the next tick.
+    """
+    tick = None
     for frame in frames:
-        tick = tick + 1 if is_counted or frame.pts is None else frame.pts
+        following = 0 if tick is None else tick + 1
+        if is_counted or frame.pts is None:
+            tick = following
+        else:
+            tick = frame.pts if tick is None else max(frame.pts, following)
         yield tick, frame
 
 
@@ -163,6 +184,10 @@ def _open(path: Path) -> InputContainer:
 @functools.lru_cache(maxsize=16)
 def _first_playing(path: Path, size: int, modified: int) -> int:
     return choice.first_playing(lambda: _open(path))
+
+
+def _has_data(packet: Packet) -> bool:
+    return packet.size > 0  # the last one, which ends the decoding, has none
 
 
 def _check_is_filled_file(path: Path) -> None:
