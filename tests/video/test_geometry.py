@@ -9,7 +9,7 @@ import pytest
 from PIL import Image, features
 
 from actionclip.video import addresses, decode, live
-from actionclip.video.limits import Decoder
+from actionclip.video.limits import Decoder, Limits
 
 ONE = 1 << 16
 MATRICES = {  # a, b, c, d: x' = a x + c y, y' = b x + d y
@@ -156,6 +156,14 @@ def test_oblong_pixels_are_stretched_before_the_picture_is_turned(
 def test_absurd_pixels_are_taken_as_square(aspect, tmp_path, write):
     path = write(tmp_path / "video.mp4", [PICTURE] * 3, pixel_aspect=aspect)
     assert (decode.probe(path).width, decode.probe(path).height) == (96, 48)
+
+
+def test_stretched_pictures_count_as_large_as_they_are_shown(tmp_path, write):
+    path = write(tmp_path / "video.mp4", [PICTURE] * 3, pixel_aspect=Fraction(8))
+    with Decoder(Limits(pixels=128 * 96)) as decoder:
+        assert decoder.read_frames(path, [1], short_side=16).shape == (1, 16, 256, 3)
+        with pytest.raises(ValueError, match=r"pictures of 768×48 are over the limit"):
+            decoder.read_frames(path, [1])
 
 
 def test_the_pixels_of_the_container_have_priority_over_those_of_the_codec(tmp_path, write):

@@ -124,6 +124,7 @@ class PictureFilter:
         layout = (frame.width, frame.height, frame.format.name)
         if layout != self._made_for:
             self._graph, self._made_for = Graph(), layout
+            self._graph.threads = 1
             self._graph.link_nodes(
                 self._graph.add_buffer(
                     width=frame.width, height=frame.height, format=frame.format, time_base=_ANY_TIME
