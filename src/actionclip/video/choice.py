@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 
 import av.error
 from av.container import InputContainer
@@ -40,19 +40,22 @@ def by_preference(container: InputContainer) -> list[VideoStream]:
     return sorted(streams, key=_preference, reverse=True)  # equal ones keep their order
 
 
-def first_playing(open_container: Callable[[], InputContainer]) -> int:
+def first_playing(
+    open_container: Callable[[], InputContainer], codec_options: Mapping[str, str]
+) -> int:
     """Give the index of the preferred stream of those that give two frames, else one, else none.
 
     So a stream that is encrypted, empty, or a single picture without a flag is passed over.
 
     Args:
         open_container: opens the file, from its start; streams of pictures are in it.
+        codec_options: for the decoders.
     """
     with open_container() as container:
         indices = [stream.index for stream in by_preference(container)]
     num_frames: dict[int, int] = {}
     for index in indices:
-        num_frames[index] = _num_frames(open_container, index)
+        num_frames[index] = _num_frames(open_container, index, codec_options)
         if num_frames[index] == 2:
             break
     return max(num_frames, key=lambda index: num_frames[index])
@@ -109,7 +112,9 @@ def _seconds(stream: VideoStream) -> float:
     return 3600 * hours + 60 * minutes + seconds
 
 
-def _num_frames(open_container: Callable[[], InputContainer], index: int) -> int:
+def _num_frames(
+    open_container: Callable[[], InputContainer], index: int, codec_options: Mapping[str, str]
+) -> int:
     """Count the frames that a stream gives at its start, 0…2."""
     num_frames = 0
     with open_container() as container:
@@ -117,13 +122,25 @@ def _num_frames(open_container: Callable[[], InputContainer], index: int) -> int
         if stream.codec_context is None:
             return 0
         only(container, stream)
+        stream.codec_context.options = dict(codec_options)
         stream.thread_count = 1
-        with contextlib.suppress(av.error.InvalidDataError):  # the file is cut here
+        with _errors_ignored():
             for packet in itertools.islice(container.demux(stream), _MAX_PACKETS):
                 if packet.has_sidedata("encryption_info"):
                     return 0
-                with contextlib.suppress(av.error.InvalidDataError):
+                with _errors_ignored():
                     num_frames += len(stream.codec_context.decode(packet))
                 if num_frames >= 2:
                     return 2
     return num_frames
+
+
+@contextlib.contextmanager
+def _errors_ignored() -> Iterator[None]:
+    """Go on where a file is damaged, but not without memory."""
+    try:
+        yield
+    except av.error.MemoryError:
+        raise
+    except av.error.FFmpegError:
+        pass

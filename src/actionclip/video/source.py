@@ -183,7 +183,7 @@ def _open(path: Path) -> InputContainer:
 
 @functools.lru_cache(maxsize=16)
 def _first_playing(path: Path, size: int, modified: int) -> int:
-    return choice.first_playing(lambda: _open(path))
+    return choice.first_playing(lambda: _open(path), codec_options)
 
 
 def _has_data(packet: Packet) -> bool:
