@@ -16,9 +16,10 @@ VOCABULARY_SIZE = 50
 
 
 class Block(nn.Module):
-    def __init__(self, width: int) -> None:
+    def __init__(self, width: int, num_heads: int | None, *, gelu: bool) -> None:
         super().__init__()
-        self.attn = nn.MultiheadAttention(width, width // 64)
+        self.gelu = gelu
+        self.attn = nn.MultiheadAttention(width, num_heads or width // 64)
         self.ln_1 = nn.LayerNorm(width)
         self.mlp = nn.Sequential(
             OrderedDict(c_fc=nn.Linear(width, 4 * width), c_proj=nn.Linear(4 * width, width))
@@ -29,13 +30,15 @@ class Block(nn.Module):
         y = self.ln_1(x)
         x = x + self.attn(y, y, y, attn_mask=mask, need_weights=False)[0]
         y = self.mlp.c_fc(self.ln_2(x))
-        return x + self.mlp.c_proj(y * torch.sigmoid(1.702 * y))
+        return x + self.mlp.c_proj(F.gelu(y) if self.gelu else y * torch.sigmoid(1.702 * y))
 
 
 class Blocks(nn.Module):
-    def __init__(self, width: int, num_layers: int) -> None:
+    def __init__(self, width: int, num_layers: int, num_heads: int | None, *, gelu: bool) -> None:
         super().__init__()
-        self.resblocks = nn.ModuleList([Block(width) for _ in range(num_layers)])
+        self.resblocks = nn.ModuleList(
+            [Block(width, num_heads, gelu=gelu) for _ in range(num_layers)]
+        )
 
     def forward(self, x: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
         x = x.transpose(0, 1)  # (length, N, width), as OpenAI has it
@@ -45,13 +48,13 @@ class Blocks(nn.Module):
 
 
 class Vision(nn.Module):
-    def __init__(self, width: int, shared_width: int) -> None:
+    def __init__(self, width: int, shared_width: int, num_heads: int | None, *, gelu: bool) -> None:
         super().__init__()
         self.conv1 = nn.Conv2d(3, width, 8, 8, bias=False)
         self.class_embedding = nn.Parameter(torch.randn(width) * 0.1)
         self.positional_embedding = nn.Parameter(torch.randn(5, width) * 0.1)
         self.ln_pre = nn.LayerNorm(width)
-        self.transformer = Blocks(width, 2)
+        self.transformer = Blocks(width, 2, num_heads, gelu=gelu)
         self.ln_post = nn.LayerNorm(width)
         self.proj = nn.Parameter(torch.randn(width, shared_width) * 0.1)
 
@@ -63,21 +66,33 @@ class Vision(nn.Module):
 
 
 class ReferenceClip(nn.Module):
-    """OpenAI's arithmetic by OpenAI's names: 16 by 16 pixels, patches of 8, two layers a tower."""
+    """OpenAI's arithmetic by OpenAI's names: 16 by 16 pixels, patches of 8, two layers a tower.
 
-    def __init__(self, width: int = 64, shared_width: int = 32) -> None:
+    open_clip's has GELU and other numbers of heads.
+    """
+
+    def __init__(
+        self,
+        width: int = 64,
+        shared_width: int = 32,
+        *,
+        vision_heads: int | None = None,
+        text_heads: int | None = None,
+        gelu: bool = False,
+        num_tokens: int = NUM_TOKENS,
+    ) -> None:
         super().__init__()
-        self.visual = Vision(width, shared_width)
-        self.transformer = Blocks(width, 2)
+        self.visual = Vision(width, shared_width, vision_heads, gelu=gelu)
+        self.transformer = Blocks(width, 2, text_heads, gelu=gelu)
         self.token_embedding = nn.Embedding(VOCABULARY_SIZE, width)
-        self.positional_embedding = nn.Parameter(torch.randn(NUM_TOKENS, width) * 0.1)
+        self.positional_embedding = nn.Parameter(torch.randn(num_tokens, width) * 0.1)
         self.ln_final = nn.LayerNorm(width)
         self.text_projection = nn.Parameter(torch.randn(width, shared_width) * 0.1)
         self.logit_scale = nn.Parameter(torch.tensor(3.0))
 
     def encode_text(self, tokens: torch.Tensor) -> torch.Tensor:
         x = self.token_embedding(tokens) + self.positional_embedding
-        mask = torch.full((NUM_TOKENS, NUM_TOKENS), float("-inf")).triu(1)
+        mask = torch.full((tokens.shape[1], tokens.shape[1]), float("-inf")).triu(1)
         x = self.ln_final(self.transformer(x, mask))
         return x[torch.arange(len(x)), tokens.argmax(dim=-1)] @ self.text_projection
 
@@ -90,6 +105,17 @@ class ReferenceClip(nn.Module):
 def reference_clip() -> ReferenceClip:
     torch.manual_seed(0)
     return ReferenceClip().eval()
+
+
+@pytest.fixture
+def make_reference() -> Callable[..., ReferenceClip]:
+    """Make a reference with other heads, activation or positions."""
+
+    def make(**settings: bool | int) -> ReferenceClip:
+        torch.manual_seed(0)
+        return ReferenceClip(**settings).eval()  # type: ignore[arg-type]
+
+    return make
 
 
 @pytest.fixture

@@ -27,7 +27,7 @@ from actionclip.model.contents import Contents
 from actionclip.model.encoders import clip
 from actionclip.model.encoders.encoder import Encoder
 from actionclip.model.encoders.lite import LiteEncoder
-from actionclip.model.layouts import hub_folder, known, official
+from actionclip.model.layouts import foreign, hub_folder, known
 from actionclip.model.task import Classifier, Task
 
 logger = logging.getLogger(__name__)
@@ -39,7 +39,6 @@ _CALIBRATION, _TASK = "calibration", "task"
 """Sections of config.json, beside the fields of `ModelConfig`."""
 _MAX_READS = 5
 """Of a checkpoint that is replaced each time while it is read."""
-_WEIGHT_FILES = (".pt", ".pth", ".bin", ".safetensors")
 
 
 def load(name_or_path: str | Path) -> ActionCLIP:
@@ -58,10 +57,15 @@ def load(name_or_path: str | Path) -> ActionCLIP:
         encoder = LiteEncoder.from_installed_packages()
         return ActionCLIP(config, encoder, temporal_heads.build(config, encoder.width))
     if path.is_dir():
+        if not (path / _CONFIG).is_file() and (path / "best" / _CONFIG).is_file():
+            path = path / "best"  # of the folder of a run
         return _rebuild(_read_folder(path), path)
     if path.is_file():
-        return _rebuild(official.read(path), path)
-    if path.suffix in _WEIGHT_FILES:
+        is_ours = path.name in (_CONFIG, _WEIGHTS) and _is_ours(path.parent)
+        if is_ours or foreign.is_part_of_folder(path):
+            return load(path.parent)
+        return _rebuild(foreign.read_file(path), path)
+    if path.suffix in foreign.WEIGHT_FILES:
         raise FileNotFoundError(f"{name}: no such file; {_how_to_get(path.name)}")
     if re.fullmatch(r"[\w.-]+/[\w.-]+", name):
         from actionclip.model import hub  # late: it imports huggingface_hub
@@ -155,10 +159,15 @@ def _identity(folder: Path) -> tuple[int, ...] | None:
     return found.st_dev, found.st_ino, found.st_mtime_ns
 
 
+def _is_ours(folder: Path) -> bool:
+    config = folder / _CONFIG
+    return config.is_file() and "encoder" in hub_folder.read_json(config)
+
+
 def _read_files(folder: Path) -> Contents:
+    if not _is_ours(folder):
+        return foreign.read_folder(folder)
     document = hub_folder.read_json(folder / _CONFIG)
-    if "model_type" in document:
-        return hub_folder.read(folder)
     where = str(folder / _CONFIG)
     lacks = [name for name in (_CALIBRATION, _TASK) if name not in document]
     calibration = task = None

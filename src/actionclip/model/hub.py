@@ -18,7 +18,7 @@ from huggingface_hub import constants, errors
 from huggingface_hub.utils import tqdm
 
 from actionclip.model.actionclip import ActionCLIP
-from actionclip.model.layouts import hub_folder
+from actionclip.model.layouts import hub_folder, open_clip
 
 _MAX_RESTARTS = 3
 
@@ -34,18 +34,25 @@ def fetch(name: str) -> Path:
             announced.
     """
     config = _fetch_file(name, hub_folder.CONFIG, revision=None)
+    is_theirs = config is not None and "model_type" in hub_folder.read_json(config)
+    other = None if is_theirs else _fetch_file(name, open_clip.CONFIG, revision=None)
+    config = config or other
     if config is None:
-        raise ValueError(f"{name}: the hub has no {hub_folder.CONFIG} for it, so it is no model")
+        raise ValueError(
+            f"{name}: the hub has neither {hub_folder.CONFIG} nor {open_clip.CONFIG} for it, so it"
+            " is no model"
+        )
     commit = config.parent.name  # all files come from the same one
-    for file_name in hub_folder.OPTIONAL_FILES:
+    for file_name in hub_folder.OPTIONAL_FILES if other is None else ():
         _fetch_file(name, file_name, commit)
-    for file_name in hub_folder.WEIGHTS:
+    for file_name in hub_folder.WEIGHTS if other is None else open_clip.WEIGHTS:
         path = _fetch_file(name, file_name, commit)
         if path is not None:
             for shard in hub_folder.shards(path) if path.suffix == ".json" else ():
                 _fetch_file(name, shard, commit)
             return config.parent
-    raise ValueError(f"{name}: the hub has no weights for it; wanted: {list(hub_folder.WEIGHTS)}")
+    wanted = hub_folder.WEIGHTS if other is None else open_clip.WEIGHTS
+    raise ValueError(f"{name}: the hub has no weights for it; expected one of {list(wanted)}")
 
 
 def push(model: ActionCLIP, name: str, *, private: bool = False) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import logging
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -34,14 +35,23 @@ OPTIONAL_FILES = (
     "vocab.json",
     "merges.txt",
 )
-WEIGHTS = ("model.safetensors", "model.safetensors.index.json", "pytorch_model.bin")
+WEIGHTS = (
+    "model.safetensors",
+    "model.safetensors.index.json",
+    "pytorch_model.bin",
+    "pytorch_model.bin.index.json",
+)
 """Where weights are looked for, in this order."""
 
 _GEMMA_VOCABULARY_SIZE = 256000
 
 
-def read(folder: Path) -> Contents:
+def read(folder: Path, path: Path | None = None) -> Contents:
     """Read a folder.
+
+    Args:
+        folder: holds config.json.
+        path: of the weights in it; by default the first of `WEIGHTS`.
 
     Raises:
         FileNotFoundError: there are no weights in it.
@@ -62,7 +72,7 @@ def read(folder: Path) -> Contents:
     encoder = clip.build(config, tokenizer=None)
     found = {
         name: tensor.float()
-        for name, tensor in _read_weights(folder).items()
+        for name, tensor in _read_weights(folder, path).items()
         if not name.endswith(".position_ids")  # older files hold these constants
     }
     if found.pop("logit_bias", None) is not None:
@@ -85,9 +95,12 @@ def read_json(path: Path) -> dict[str, Any]:
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no such file; a checkpoint directory has one")
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        document = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
         raise ValueError(f"{path}: is no JSON ({error}); fetch it again") from error
+    if not isinstance(document, dict):
+        raise ValueError(f"{path}: holds no JSON object; fetch it again")
+    return document
 
 
 def _refusal(model_type: str | None) -> str:
@@ -101,6 +114,11 @@ def _refusal(model_type: str | None) -> str:
             f"an image-only model ({model_type}) without a text tower; labels cannot be compared "
             "with it, load a CLIP that has both towers"
         )
+    if model_type == "xclip":
+        return (
+            "an X-CLIP, whose frames exchange messages, which is not supported; load a plain CLIP "
+            "such as openai/clip-vit-base-patch16, and train it by `actionclip train`"
+        )
     return (
         f"{CONFIG} names the model type {model_type!r}; known: {list(clip.MODEL_TYPES)}, and "
         "directories that ActionCLIP.save wrote"
@@ -112,8 +130,8 @@ def _their_name(name: str) -> str:
     return name.replace("vision_tower.", "vision_model.").replace("text_tower.", "text_model.")
 
 
-def _read_weights(folder: Path) -> Mapping[str, Tensor]:
-    path = next((folder / name for name in WEIGHTS if (folder / name).is_file()), None)
+def _read_weights(folder: Path, path: Path | None) -> Mapping[str, Tensor]:
+    path = path or next((folder / name for name in WEIGHTS if (folder / name).is_file()), None)
     if path is None:
         raise FileNotFoundError(f"{folder}: holds no weights; expected one of {list(WEIGHTS)}")
     if path.suffix != ".json":
@@ -125,8 +143,21 @@ def _read_weights(folder: Path) -> Mapping[str, Tensor]:
 
 
 def shards(index: Path) -> list[str]:
-    """List the weight files that an index names."""
-    return sorted(set(read_json(index)["weight_map"].values()))
+    """List the weight files that an index names, all of them in its own folder.
+
+    Raises:
+        ValueError: it is no index, or names a file elsewhere.
+    """
+    names = read_json(index).get("weight_map")
+    if not isinstance(names, Mapping) or not names:
+        raise ValueError(f"{index}: is no index of weights, it has no weight_map; fetch it again")
+    for name in names.values():
+        if not isinstance(name, str) or not re.fullmatch(r"\w[\w.-]*", name):
+            raise ValueError(
+                f"{index}: refused, it names {name!r} as a file of weights; files of a model lie "
+                "beside its index, get the model from where you trust"
+            )
+    return sorted(set(names.values()))
 
 
 def _pixel_statistics(folder: Path, model_type: str) -> tuple[list[float], list[float]]:

@@ -1,21 +1,17 @@
-"""Checkpoints of the official ActionCLIP, of mmaction2 and of OpenAI become ours.
+"""Weight files of ActionCLIP, OpenAI, open_clip and others become contents of our checkpoints.
 
-| layout | towers | temporal head |
-| --- | --- | --- |
-| official .pt | `model_state_dict` | `fusion_model_state_dict`, its names after `module.` |
-| mmaction2 .pth | `state_dict`, names after `clip.` | `state_dict`, names after `adapter.` |
-| OpenAI CLIP .pt | the file itself | none |
-
-The names and shapes tell which head, which visual prompts and which sizes they have.
+`state_dicts` finds the towers in a file, names and shapes tell which head, which visual prompts and
+which sizes they have. What shapes cannot tell, the activation and the width of attention heads,
+follows from whose file it is, or from the `open_clip_config.json` beside it; it is never guessed
+(docs/decisions/040).
 """
 
 from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -24,7 +20,9 @@ from actionclip.model import temporal_heads, weights
 from actionclip.model.config import ModelConfig
 from actionclip.model.contents import Contents
 from actionclip.model.encoders import clip_tokenizer
-from actionclip.model.layouts import known, openai
+from actionclip.model.layouts import hub_folder, known, open_clip, openai, state_dicts
+from actionclip.model.layouts.openai import Arithmetic
+from actionclip.model.layouts.state_dicts import State
 
 logger = logging.getLogger(__name__)
 
@@ -32,27 +30,46 @@ _POSITIONS = "frame_position_embeddings.weight"
 
 
 def read(path: Path) -> Contents:
-    """Read a file in one of the three layouts.
+    """Read a weight file, and the `open_clip_config.json` beside it if there is one.
 
     Raises:
-        ValueError: the layout is another one, or tensors are missing, extra or wrongly shaped.
+        ValueError: the layout is another one, something beside the weights is missing, or tensors
+            are missing, extra or wrongly shaped.
     """
-    towers, head = _parts(weights.read(path), path)
-    shift = any(_SHIFTED_BLOCK.match(name) for name in towers)
-    towers = {_SHIFTED_BLOCK.sub(r"\1", name): tensor for name, tensor in towers.items()}
+    content = weights.read(path)
+    state = state_dicts.find(content, path)
+    view = state_dicts.temporal_view(content)
+    if view:
+        raise ValueError(
+            f"{path}: is an Open-VCLIP whose frames see each other ({view}), which is not "
+            "supported; load one that was trained without TEMPORAL_MODELING_TYPE"
+        )
+    if view is None and "model_state" in content:
+        logger.warning(
+            "%s: does not say whether the frames of its Open-VCLIP saw each other in training "
+            "(TEMPORAL_MODELING_TYPE); they are encoded alone",
+            path,
+        )
+    head = dict(state.head)
+    shift = any(_SHIFTED_BLOCK.match(name) for name in state.towers)
+    towers = {_SHIFTED_BLOCK.sub(r"\1", name): tensor for name, tensor in state.towers.items()}
+    if "token_embedding.weight" not in towers and state.token_samples is not None:
+        towers["token_embedding.weight"] = _token_embedding(towers, state.token_samples, path)
     sizes = openai.architecture(towers, path)
+    converted = openai.convert(towers, sizes, path)
     head_name = _head_of(head, path)
     if head_name != "transformer" and head.pop(_POSITIONS, None) is not None:
         logger.info("%s: left out %s, which the head %s does not use", path, _POSITIONS, head_name)
     num_positions = _num_positions(head)
     config = ModelConfig(
         encoder="clip",
-        encoder_config=openai.encoder_config(sizes),
+        encoder_config=openai.encoder_config(sizes, _arithmetic(state, sizes, path), path),
         temporal_head=head_name,
-        num_frames=_num_frames(path, head_name, num_positions, sizes.joint_frames),
+        num_frames=state.num_frames
+        or _num_frames(path, head_name, num_positions, sizes.joint_frames),
         num_positions=num_positions,
         # The official rules: the text tower's number for one head, a fixed one for the other.
-        num_attention_heads=8 if head_name == "transformer_cls" else sizes.text_width // 64,
+        num_attention_heads=8 if head_name == "transformer_cls" else max(1, sizes.text_width // 64),
         shift=shift,
         joint=sizes.joint_frames is not None,
     )
@@ -62,7 +79,7 @@ def read(path: Path) -> Contents:
     return Contents(
         config,
         {
-            **openai.convert(towers, sizes, path),
+            **converted,
             **{f"temporal_head.{name}": tensor.float() for name, tensor in head.items()},
         },
         clip_tokenizer.for_vocabulary(sizes.vocabulary_size, sizes.num_tokens),
@@ -72,26 +89,64 @@ def read(path: Path) -> Contents:
 _SHIFTED_BLOCK = re.compile(r"(visual\.transformer\.resblocks\.\d+\.)net\.")
 
 
-def _parts(content: Mapping[str, Any], path: Path) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-    """Give the weights of the towers and those of the head."""
-    if "model_state_dict" in content:
-        head = content.get("fusion_model_state_dict", {})
-        return _after("module.", content["model_state_dict"]), _after("module.", head)
-    if "state_dict" in content:
-        everything = content["state_dict"]
-        towers = {name: t for name, t in everything.items() if not name.startswith("adapter.")}
-        head = {name: t for name, t in everything.items() if name.startswith("adapter.")}
-        return _after("clip.", towers), _after("adapter.", head)
-    if any(name.startswith(("visual.", "transformer.")) for name in content):
-        return dict(content), {}
+def _arithmetic(state: State, sizes: openai.Architecture, path: Path) -> Arithmetic:
+    """Find out what the shapes do not tell.
+
+    Raises:
+        ValueError: nothing tells it; says what to put beside the file.
+    """
+    config = path.parent / open_clip.CONFIG
+    if state.is_openai:
+        found = Arithmetic()
+    elif config.is_file():
+        document = hub_folder.read_json(config)
+        found = open_clip.arithmetic(document, config)
+        open_clip.check_sizes(document, sizes, config)
+    else:
+        raise ValueError(
+            f"{path}: does not tell its activation (GELU or QuickGELU) and the width of its "
+            f"attention heads; put the model's {open_clip.CONFIG} beside it, or, if the weights are"
+            ' of OpenAI\'s CLIP, one that says {"model_cfg": {"quick_gelu": true}}'
+        )
+    mean, std = state.pixel_mean or found.pixel_mean, state.pixel_std or found.pixel_std
+    return Arithmetic(found.activation, found.vision_head_width, found.text_heads, mean, std)
+
+
+def _token_embedding(towers: Mapping[str, Tensor], samples: Tensor, path: Path) -> Tensor:
+    """Take the token embedding that ViFi-CLIP leaves out from OpenAI's file beside it.
+
+    Args:
+        towers: all but the token embedding.
+        samples: embedded tokens; the first of each text is the same in all.
+        path: of the file that leaves it out.
+
+    Raises:
+        ValueError: there is no such file.
+    """
+    first = samples.flatten(0, -2)[0].float()
+    for candidate in _openai_files(path.parent):
+        other = weights.read(candidate)
+        embedding = other.get("token_embedding.weight")
+        patches = other.get("visual.conv1.weight")
+        if embedding is None or patches is None or embedding.shape[1:] != first.shape:
+            continue
+        distances = (embedding.float() - first).abs().amax(dim=1)
+        if patches.shape == towers["visual.conv1.weight"].shape and distances.min() < 1e-3:
+            logger.info(
+                "%s: its token embedding, which never moved, is read from %s", path, candidate
+            )
+            return embedding
+    patch_size = towers["visual.conv1.weight"].shape[-1]
     raise ValueError(
-        f"{path}: the layout is not known, it begins with {list(content)[:3]}; known: ActionCLIP's "
-        "(model_state_dict), mmaction2's (state_dict) and OpenAI CLIP's (visual.…)"
+        f"{path}: ViFi-CLIP leaves out the token embedding, which is that of OpenAI's CLIP; put "
+        f"OpenAI's own file (ViT-B-{patch_size}.pt or alike) into the folder of this one"
     )
 
 
-def _after(prefix: str, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    return {name.removeprefix(prefix): tensor for name, tensor in state.items()}
+def _openai_files(folder: Path) -> Iterator[Path]:
+    """List OpenAI's files in a folder, and where their package `clip` keeps them."""
+    for place in (folder, Path.home() / ".cache" / "clip"):
+        yield from sorted(place.glob("ViT-*.pt")) if place.is_dir() else ()
 
 
 def _head_of(head: Mapping[str, Tensor], path: Path) -> str:

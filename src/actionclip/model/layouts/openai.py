@@ -24,8 +24,18 @@ PIXEL_MEAN = (0.48145466, 0.4578275, 0.40821073)
 PIXEL_STD = (0.26862954, 0.26130258, 0.27577711)
 """Of the pictures that CLIP was trained on."""
 
-_NOT_WEIGHTS = ("input_resolution", "context_length", "vocab_size")
-"""Numbers that OpenAI's archives keep beside the weights."""
+
+@dataclass(frozen=True)
+class Arithmetic:
+    """What the shapes of weights do not tell; the defaults are those of OpenAI's CLIP."""
+
+    activation: str = "quick_gelu"
+    """In the words of `transformers`: "quick_gelu" or "gelu"."""
+    vision_head_width: int = 64
+    text_heads: int | None = None
+    """Attention heads of the text tower; None: one for each 64 of its width."""
+    pixel_mean: tuple[float, ...] = PIXEL_MEAN
+    pixel_std: tuple[float, ...] = PIXEL_STD
 
 
 @dataclass(frozen=True)
@@ -37,8 +47,11 @@ class Architecture:
     patch_size: int
     grid_size: int
     vision_width: int
+    vision_hidden_width: int
+    """Inside the perceptrons of the blocks."""
     num_vision_layers: int
     text_width: int
+    text_hidden_width: int
     num_text_layers: int
     num_tokens: int
     vocabulary_size: int
@@ -61,11 +74,6 @@ def architecture(weights: Mapping[str, Tensor], where: object) -> Architecture:
             f"{where}: holds no text tower, only a model of images; labels cannot be compared with "
             "it, load a CLIP that has both towers"
         )
-    if "visual.layer1.0.conv1.weight" in weights:
-        raise ValueError(
-            f"{where}: its vision tower is a ResNet, and only vision transformers are supported; "
-            "load a ViT such as openai/clip-vit-base-patch16"
-        )
 
     def shape(name: str) -> torch.Size:
         if name not in weights:
@@ -81,8 +89,10 @@ def architecture(weights: Mapping[str, Tensor], where: object) -> Architecture:
         patch_size=shape("visual.conv1.weight")[-1],
         grid_size=round((shape("visual.positional_embedding")[0] - 1) ** 0.5),
         vision_width=shape("visual.conv1.weight")[0],
+        vision_hidden_width=shape("visual.transformer.resblocks.0.mlp.c_fc.weight")[0],
         num_vision_layers=_count_layers(weights, "visual.transformer.resblocks."),
         text_width=shape("ln_final.weight")[0],
+        text_hidden_width=shape("transformer.resblocks.0.mlp.c_fc.weight")[0],
         num_text_layers=_count_layers(weights, "transformer.resblocks."),
         num_tokens=shape("positional_embedding")[0],
         vocabulary_size=shape("token_embedding.weight")[0],
@@ -90,19 +100,42 @@ def architecture(weights: Mapping[str, Tensor], where: object) -> Architecture:
     )
 
 
-def encoder_config(sizes: Architecture) -> dict[str, Any]:
-    """Write the sizes in the words of `transformers`."""
+def encoder_config(sizes: Architecture, arithmetic: Arithmetic, where: object) -> dict[str, Any]:
+    """Write sizes and arithmetic in the words of `transformers`.
+
+    Raises:
+        ValueError: the heads do not divide the width.
+    """
+    vision_heads = sizes.vision_width // arithmetic.vision_head_width
+    text_heads = arithmetic.text_heads or sizes.text_width // 64
+    for tower, width, heads in (
+        ("vision", sizes.vision_width, vision_heads),
+        ("text", sizes.text_width, text_heads),
+    ):
+        if heads < 1 or width % heads:
+            raise ValueError(
+                f"{where}: the {tower} tower of width {width} cannot have {heads} attention heads; "
+                "put the open_clip_config.json of the model beside the weights"
+            )
     return clip.encoder_config(
         "clip",
         {
             "projection_dim": sizes.width,
             "vision_config": {
-                **_tower_settings(sizes.vision_width, sizes.num_vision_layers),
+                "hidden_size": sizes.vision_width,
+                "intermediate_size": sizes.vision_hidden_width,
+                "num_hidden_layers": sizes.num_vision_layers,
+                "num_attention_heads": vision_heads,
+                "hidden_act": arithmetic.activation,
                 "patch_size": sizes.patch_size,
                 "image_size": sizes.patch_size * sizes.grid_size,
             },
             "text_config": {
-                **_tower_settings(sizes.text_width, sizes.num_text_layers),
+                "hidden_size": sizes.text_width,
+                "intermediate_size": sizes.text_hidden_width,
+                "num_hidden_layers": sizes.num_text_layers,
+                "num_attention_heads": text_heads,
+                "hidden_act": arithmetic.activation,
                 "max_position_embeddings": sizes.num_tokens,
                 "vocab_size": sizes.vocabulary_size,
                 # This value tells transformers that the end token is the one of the highest id.
@@ -111,8 +144,8 @@ def encoder_config(sizes: Architecture) -> dict[str, Any]:
                 "pad_token_id": None,
             },
         },
-        PIXEL_MEAN,
-        PIXEL_STD,
+        arithmetic.pixel_mean,
+        arithmetic.pixel_std,
     )
 
 
@@ -122,7 +155,9 @@ def convert(weights: Mapping[str, Tensor], sizes: Architecture, where: object) -
     Raises:
         ValueError: for missing, extra or wrongly shaped tensors, by their names in the file.
     """
-    weights = {name: tensor for name, tensor in weights.items() if name not in _NOT_WEIGHTS}
+    scale = weights.get("logit_scale")
+    if scale is not None and scale.shape == (1,):  # as open_clip can have it
+        weights = {**weights, "logit_scale": scale.reshape(())}
     weight_files.check(weights, dict(_shapes(sizes)), where)
     converted = {}
     for name, tensor in weights.items():
@@ -161,16 +196,6 @@ _RENAMED = (
 )
 
 
-def _tower_settings(width: int, num_layers: int) -> dict[str, Any]:
-    return {
-        "hidden_size": width,
-        "intermediate_size": 4 * width,
-        "num_hidden_layers": num_layers,
-        "num_attention_heads": width // 64,
-        "hidden_act": "quick_gelu",
-    }
-
-
 def _count_layers(weights: Mapping[str, Tensor], prefix: str) -> int:
     return len({name[len(prefix) :].split(".")[0] for name in weights if name.startswith(prefix)})
 
@@ -185,13 +210,15 @@ def _shapes(sizes: Architecture) -> Iterator[tuple[str, torch.Size]]:
         yield tensor(f"{name}.weight", *shape)
         yield tensor(f"{name}.bias", shape[0])
 
-    def blocks(prefix: str, width: int, num_layers: int) -> Iterator[tuple[str, torch.Size]]:
+    def blocks(
+        prefix: str, width: int, hidden: int, num_layers: int
+    ) -> Iterator[tuple[str, torch.Size]]:
         for block in (f"{prefix}transformer.resblocks.{layer}" for layer in range(num_layers)):
             yield tensor(f"{block}.attn.in_proj_weight", 3 * width, width)
             yield tensor(f"{block}.attn.in_proj_bias", 3 * width)
             yield from with_bias(f"{block}.attn.out_proj", width, width)
-            yield from with_bias(f"{block}.mlp.c_fc", 4 * width, width)
-            yield from with_bias(f"{block}.mlp.c_proj", width, 4 * width)
+            yield from with_bias(f"{block}.mlp.c_fc", hidden, width)
+            yield from with_bias(f"{block}.mlp.c_proj", width, hidden)
             yield from with_bias(f"{block}.ln_1", width)
             yield from with_bias(f"{block}.ln_2", width)
 
@@ -203,11 +230,11 @@ def _shapes(sizes: Architecture) -> Iterator[tuple[str, torch.Size]]:
     yield tensor("visual.proj", vision, sizes.width)
     yield from with_bias("visual.ln_pre", vision)
     yield from with_bias("visual.ln_post", vision)
-    yield from blocks("visual.", vision, sizes.num_vision_layers)
+    yield from blocks("visual.", vision, sizes.vision_hidden_width, sizes.num_vision_layers)
     if sizes.joint_frames is not None:
         yield tensor("visual.time_embedding", sizes.joint_frames, vision)
     yield tensor("token_embedding.weight", sizes.vocabulary_size, text)
     yield tensor("positional_embedding", sizes.num_tokens, text)
     yield tensor("text_projection", text, sizes.width)
     yield from with_bias("ln_final", text)
-    yield from blocks("", text, sizes.num_text_layers)
+    yield from blocks("", text, sizes.text_hidden_width, sizes.num_text_layers)

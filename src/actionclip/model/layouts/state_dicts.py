@@ -1,0 +1,309 @@
+"""Training checkpoints of many projects become the weights of one CLIP, by OpenAI's names.
+
+| project | where the towers are | besides |
+| --- | --- | --- |
+| OpenAI | the file itself | input_resolution, context_length, vocab_size |
+| ActionCLIP | `model_state_dict` | `fusion_model_state_dict`, the temporal head |
+| mmaction2 | `state_dict`, `clip.` before each name | `adapter.`, the temporal head |
+| open_clip | the file itself, or `state_dict` | `text.` before the text tower in some |
+| ViFi-CLIP | `model`: `image_encoder.`, `text_encoder.` | `prompt_learner.` |
+| Open-VCLIP | `model_state`, `model.` before each name | `raw_model.`, the CLIP it started from |
+| Long-CLIP | the file itself | `positional_embedding_res` |
+
+Prefixes of wrappers (DataParallel, torch.compile, FSDP, Lightning) are taken off. What would change
+the computation and is not plain CLIP is refused by its name. Knows no configuration.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from actionclip.model import pickles
+
+
+@dataclass(frozen=True)
+class State:
+    """The weights of one CLIP, and what the file tells of them."""
+
+    towers: dict[str, Tensor]
+    """By OpenAI's names, not checked to be complete."""
+    head: dict[str, Tensor]
+    """Of the temporal head, by the names of the official code."""
+    is_openai: bool
+    """Whether the file can only be of code that computes as OpenAI's does."""
+    num_frames: int | None = None
+    """Of a clip; None where the file does not say it."""
+    pixel_mean: tuple[float, ...] | None = None
+    """Of pixels 0…1; None where the file does not say it."""
+    pixel_std: tuple[float, ...] | None = None
+    token_samples: Tensor | None = None
+    """Embeddings of some tokens, in a file that has no others (ViFi-CLIP)."""
+
+
+_WRAPPERS = frozenset(
+    ("module", "_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module", "_forward_module")
+)
+_STATES = ("model_state_dict", "state_dict", "model_state", "model", "module", "net", "network")
+"""Keys under which training loops store weights, in the order in which they are tried."""
+_MARKS = ("input_resolution", "context_length", "vocab_size")
+"""Numbers that OpenAI's archives have beside the weights."""
+_ANCHOR = "visual.class_embedding"
+_COPY = re.compile(
+    r"(^|_)(raw|teacher|ema|momentum|frozen|zero_?shot|orig|original|reference)(_|$)"
+)
+"""In the name of a CLIP that is kept for comparison, beside the one that was trained."""
+_TOWERS = re.compile(
+    r"visual\.|transformer\.resblocks\.|token_embedding\.weight$|positional_embedding(_res)?$|"
+    r"ln_final\.|text_projection$|logit_scale$"
+)
+_HARMLESS = re.compile(
+    r"logit_bias$|(.*\.)?attn_mask$|prompt_learner\.(complete_text_embeddings|token_(pre|suf)fix)$|"
+    r"data_preprocessor\.(mean|std)$|text_encoder\.attn_mask$|(.*\.)?position_ids$"
+)
+"""Constants, and numbers that shift all labels alike."""
+_SHORT_POSITIONS = 20
+"""Of Long-CLIP, which has kept so many of CLIP's positions and learnt the others."""
+
+
+def find(content: Mapping[str, Any], path: Path) -> State:
+    """Find the CLIP that a file holds.
+
+    Raises:
+        ValueError: it holds none, several, or one that is more than its plain towers.
+    """
+    names = _simplified(_weights_in(content), path)
+    if any(re.search(r"(^|\.)visual\.layer1\.", name) for name in names):
+        raise ValueError(
+            f"{path}: its vision tower is a ResNet, and only vision transformers are supported; "
+            "load a ViT such as openai/clip-vit-base-patch16"
+        )
+    _refuse_families(names, path)
+    prefix = _prefix_of(names, path)
+    copies = tuple(p for p in _prefixes_in(names) if p != prefix)
+    inside = {
+        name.removeprefix(prefix): tensor
+        for name, tensor in names.items()
+        if not name.startswith(copies)
+    }
+    head = {n.removeprefix("adapter."): t for n, t in inside.items() if n.startswith("adapter.")}
+    is_mmaction2 = prefix.endswith("clip.") and bool(head)
+    if "fusion_model_state_dict" in content:
+        head = _simplified(_tensors(content["fusion_model_state_dict"]), path)
+    elif not is_mmaction2:
+        head = {}
+    towers = {n: t for n, t in inside.items() if _TOWERS.match(n) or n in _MARKS}
+    for name in inside:
+        is_of_head = is_mmaction2 and name.startswith("adapter.")
+        if not (name in towers or is_of_head or _HARMLESS.match(name)):
+            raise ValueError(
+                f"{path}: holds weights beside the towers of CLIP that are not known to the model: "
+                f"{name}; save the towers alone, by OpenAI's names"
+            )
+    is_long = "positional_embedding_res" in towers
+    if is_long:
+        towers["positional_embedding"] = torch.cat(
+            [
+                towers["positional_embedding"][:_SHORT_POSITIONS],
+                towers.pop("positional_embedding_res")[_SHORT_POSITIONS:],
+            ]
+        )
+    is_openai = (
+        any(name in towers for name in _MARKS)
+        or "fusion_model_state_dict" in content
+        or any(n.startswith("prompt_learner.") for n in inside)
+        or "model_state" in content
+        or is_mmaction2
+        or is_long
+    )
+    return State(
+        {name: tensor for name, tensor in towers.items() if name not in _MARKS},
+        head,
+        is_openai,
+        _num_frames(content),
+        _pixels(inside, "mean"),
+        _pixels(inside, "std"),
+        inside.get("prompt_learner.complete_text_embeddings"),
+    )
+
+
+def temporal_view(content: Mapping[str, Any]) -> str | None:
+    """Tell how the frames of an Open-VCLIP see each other, which has no weights of its own.
+
+    Returns:
+        The name that its settings have for it; "" if frames are encoded alone, None if the file
+        does not say it.
+    """
+    settings = content.get("cfg")
+    if not isinstance(settings, str):
+        return None
+    found = re.search(r"^\s*TEMPORAL_MODELING_TYPE: *(.*)$", settings, re.MULTILINE)
+    name = found[1].strip("\"' ") if found else ""
+    return "" if name.lower() in ("", "none", "null", "false", "~") else name
+
+
+def _weights_in(content: Mapping[str, Any]) -> dict[str, Tensor]:
+    """Find the tensors that training loops store under one key or another."""
+    for key in _STATES:
+        inside = content.get(key)
+        if isinstance(inside, Mapping) and (found := _weights_in(inside)):
+            return found
+    return _tensors(content)
+
+
+def _tensors(state: Any) -> dict[str, Tensor]:  # noqa: ANN401 - whatever the file holds
+    if not isinstance(state, Mapping):
+        return {}
+    return {str(name): each for name, each in state.items() if isinstance(each, Tensor)}
+
+
+def _simplified(state: Mapping[str, Tensor], path: Path) -> dict[str, Tensor]:
+    """Take wrappers off the names, and write all projects' names of the towers as OpenAI's."""
+    names = {name: ".".join(p for p in name.split(".") if p not in _WRAPPERS) for name in state}
+    if any(_after(name, "image_encoder.class_embedding") for name in names.values()):
+        names = {
+            old: re.sub(r"(^|\.)text_encoder\.", r"\1", re.sub(r"image_encoder\.", "visual.", name))
+            for old, name in names.items()
+        }
+        moved = "prompt_learner.token_embedding.weight"
+        names = {
+            old: name.replace(moved, moved[len("prompt_learner.") :]) for old, name in names.items()
+        }
+    if any(_after(name, "text.ln_final.weight") for name in names.values()):
+        names = {old: re.sub(r"(^|\.)text\.", r"\1", name) for old, name in names.items()}
+    if len(set(names.values())) < len(names):
+        raise ValueError(f"{path}: holds several models; save the one that is meant alone")
+    return {names[old]: tensor for old, tensor in state.items()}
+
+
+def _after(name: str, ending: str) -> bool:
+    """Whether a name is the ending, or has it after a dot."""
+    return name == ending or name.endswith(f".{ending}")
+
+
+def _prefixes_in(names: Mapping[str, Tensor]) -> list[str]:
+    return sorted({name.removesuffix(_ANCHOR) for name in names if _after(name, _ANCHOR)})
+
+
+def _prefix_of(names: Mapping[str, Tensor], path: Path) -> str:
+    """Find what stands before the names of the towers.
+
+    Raises:
+        ValueError: there are no towers of CLIP, or several.
+    """
+    prefixes = _prefixes_in(names)
+    trained = [p for p in prefixes if not any(_COPY.search(part) for part in re.split(r"\W", p))]
+    if len(trained) == 1:
+        return trained[0]
+    if prefixes:
+        shown = ", ".join(repr(f"{prefix}visual") for prefix in prefixes)
+        raise ValueError(f"{path}: holds several CLIPs, {shown}; save the one that is meant alone")
+    raise ValueError(f"{path}: {_not_clip(names)}")
+
+
+def _not_clip(names: Mapping[str, Tensor]) -> str:
+    """Say what a file without the towers of a CLIP holds."""
+
+    def has(pattern: str) -> bool:
+        return any(re.search(pattern, name) for name in names)
+
+    if has(r"(^|\.)(vision_model|text_model)\.(embeddings|encoder)\."):
+        return (
+            "its weights have the names of the transformers library, which say little of the model;"
+            " put the config.json that belongs to them beside the file"
+        )
+    if has(r"(^|\.)(token_embedding|text_model|text_encoder)\."):
+        return "holds a text tower but no vision tower of CLIP; load a file that has both towers"
+    if has(r"(^|\.)(cls_token|patch_embed|layer1)\b"):
+        return (
+            "holds a model of images without a text tower; labels cannot be compared with it, load "
+            "a CLIP that has both towers"
+        )
+    return (
+        f"the layout is not known, it begins with {list(names)[:3]}; known: ActionCLIP's "
+        "(model_state_dict), mmaction2's and open_clip's (state_dict), OpenAI CLIP's (visual.…), "
+        "ViFi-CLIP's and Open-VCLIP's"
+    )
+
+
+_PLAIN = (
+    "load a plain CLIP such as openai/clip-vit-base-patch16, and train it by `actionclip train`"
+)
+_FAMILIES = (
+    (
+        r"(^|\.)lora_",
+        "an adapter (LoRA)",
+        "merge it into its model (peft: merge_and_unload) and save that",
+    ),
+    (r"(^|\.)(mit|prompts_generator|prompts_visual_\w+)(\.|$)|\.message_\w+\.", "X-CLIP", _PLAIN),
+    (r"\.(T_)?Adapter\.|(^|\.)temporal_embedding$|\.T_prompt_embeddings$", "EZ-CLIP", _PLAIN),
+    (
+        r"\.VPT\w*$|(^|\.)prompt_learner\.(ctx|proj|compound_prompts)",
+        "a CLIP with learnt prompts (as of ViFi-CLIP or MaPLe)",
+        "load one whose towers were fine-tuned, or " + _PLAIN[len("load ") :],
+    ),
+    (
+        r"\.(stadapt_\w+|experts_(head|tail)|routing\d?)\.",
+        "an Open-VCLIP with adapters or experts",
+        _PLAIN,
+    ),
+    (r"(^|\.)text_decoder\.", "a CoCa", _PLAIN),
+    (
+        r"(^|\.)visual\.trunk\.",
+        "a CLIP or SigLIP of open_clip whose vision tower is of timm",
+        "load it by its name on the hub in the layout of transformers, such as "
+        "google/siglip-base-patch16-224",
+    ),
+    (r"(^|\.)visual\.blocks\.\d+\.", "an EVA-CLIP", _PLAIN),
+    (
+        r"(^|\.)text\.(transformer\.(embeddings|encoder|wte)|model)\.",
+        "a CLIP whose text tower is of transformers",
+        _PLAIN,
+    ),
+    (r"\.ls_[12]\.gamma$", "a CLIP with layer scale", _PLAIN),
+    (
+        r"\.attn\.(ln_q|ln_k|q_norm|k_norm|inner_attn_ln|rope)\b|\.mlp\.(w1|w2|w3|ffn_ln)\b",
+        "a CLIP with other blocks than those of OpenAI",
+        _PLAIN,
+    ),
+    (r"(^|\.)visual\.attn_pool\w*\.", "a CLIP that pools by attention", _PLAIN),
+)
+"""Names of weights that change what the towers compute, whose they are, and the way out."""
+
+
+def _refuse_families(names: Mapping[str, Tensor], path: Path) -> None:
+    for pattern, family, way_out in _FAMILIES:
+        for name in names:
+            if re.search(pattern, name):
+                raise ValueError(
+                    f"{path}: is {family}: {name} changes what the towers compute, which is not "
+                    f"supported; {way_out}"
+                )
+
+
+def _num_frames(content: Mapping[str, Any]) -> int | None:
+    """Read the number of frames off the settings that SlowFast and ViFi-CLIP store."""
+    if isinstance(settings := content.get("cfg"), str):
+        found = re.search(r"^\s*NUM_FRAMES: *(\d+)$", settings, re.MULTILINE)
+        return int(found[1]) if found else None
+    data = _entry(content.get("config"), "DATA")
+    number = _entry(data, "NUM_FRAMES")
+    return number if isinstance(number, int) and number > 0 else None
+
+
+def _entry(settings: object, key: str) -> object:
+    if isinstance(settings, pickles.Inert):
+        settings = settings.items
+    return settings.get(key) if isinstance(settings, Mapping) else None
+
+
+def _pixels(names: Mapping[str, Tensor], which: str) -> tuple[float, ...] | None:
+    """Read what mmaction2 subtracts from pixels 0…255, or divides them by."""
+    tensor = names.get(f"data_preprocessor.{which}")
+    return None if tensor is None else tuple((tensor.flatten().double() / 255).tolist())
