@@ -2,7 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from actionclip.data.annotations import Annotations, Example, split_named
+from actionclip.data.annotations import Annotations, Example
+from actionclip.data.split_names import split_named
 
 
 def example(video: str, *labels: str, split="train", start=None, end=None) -> Example:

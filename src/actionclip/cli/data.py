@@ -50,7 +50,7 @@ def check(
 
     with terminal.counter("looking at the videos", "videos") as count:
         report = checking.check(
-            data, videos, label_sets.find(labels) if labels else None, seed, count
+            data, videos, label_sets.find_file(labels) if labels else None, seed, count
         )
     if as_json:
         print(report.to_json())
@@ -73,7 +73,7 @@ def convert(
     from actionclip.data.formats import table
     from actionclip.text import label_sets
 
-    annotations = reading.read(data, videos, label_sets.find(labels) if labels else None, seed)
+    annotations = reading.read(data, videos, label_sets.find_file(labels) if labels else None, seed)
     table.write(annotations, output)
     terminal.note(f"{len(annotations.examples)} examples are in {output}")
 

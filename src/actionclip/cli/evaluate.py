@@ -81,7 +81,7 @@ def evaluate(
         raise ValueError("give a recipe, or --model and --data")
     if split not in (None, "train", "val", "test", "all"):
         raise ValueError(f"--split: {split!r} is none of train, val, test, all")
-    candidates = label_sets.find(labels) if labels else None
+    candidates = label_sets.find_file(labels) if labels else None
     learnt = label_sets.find(trained_on) if trained_on else None
     sentences = prompts.read(templates) if templates else None
     for place in (report, markdown, output):

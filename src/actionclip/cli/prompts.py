@@ -43,7 +43,7 @@ def prompts(
     from actionclip.text import label_sets
     from actionclip.text import prompts as sentences
 
-    candidates = label_sets.find(labels) if labels else None
+    candidates = label_sets.find_file(labels) if labels else None
     chosen = sentences.read(templates) if templates else sentences.PAPER
     if split not in (None, "train", "val", "test", "all"):
         raise ValueError(f"--split: {split!r} is none of train, val, test, all")

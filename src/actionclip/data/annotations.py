@@ -16,17 +16,6 @@ from typing import Literal, get_args
 Split = Literal["train", "val", "test"]
 SPLITS: tuple[Split, ...] = get_args(Split)
 
-_SPLIT_NAMES: dict[str, Split] = {
-    **dict.fromkeys(("train", "training"), "train"),
-    **dict.fromkeys(("val", "valid", "validate", "validation", "dev"), "val"),
-    **dict.fromkeys(("test", "testing"), "test"),
-}
-
-
-def split_named(name: str) -> Split | None:
-    """Give the split that a word means, in any of its usual spellings; None for other words."""
-    return _SPLIT_NAMES.get(name.strip().lower())
-
 
 @dataclass(frozen=True, slots=True)
 class FrameFolder:
@@ -66,6 +55,10 @@ class Annotations:
     """True if the data named no splits, so that the split was drawn from a seed."""
     num_missing: int = 0
     """Rows left out because their videos were never obtained, as usual for some benchmarks."""
+    layout: str = ""
+    """How the data set was read, in one sentence."""
+    questions: tuple[str, ...] = ()
+    """What looks like a mistake, but need not be one."""
 
     @property
     def is_multi_label(self) -> bool:

@@ -17,9 +17,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from actionclip.data import frame_folders, likeness, reading
+from actionclip.data import frame_folders, label_similarity, reading, requirements
 from actionclip.data.annotations import Annotations, Example, FrameFolder, Split
 from actionclip.data.problems import Problems
+from actionclip.text.label_files import LabelFile
 from actionclip.video.limits import SHARED_DECODER
 
 Progress = Callable[[int, int], None]
@@ -49,11 +50,15 @@ class CheckReport:
     sizes: dict[str, int]
     """Videos by size of the picture, "340x256"; the most frequent first."""
     problems: list[str]
-    """Mistakes in what is written down, with file and line."""
+    """Mistakes in what is written, with file and line, and what training needs besides."""
     unreadable: dict[str, str]
     """Videos that cannot be opened, and why."""
     duplicates: list[list[str]]
     """Sets of files with the same content that are in more than one split."""
+    layout: str
+    """How the data set was read, in one sentence."""
+    questions: list[str]
+    """What looks like a mistake, but need not be one."""
     similar_labels: list[tuple[str, str]]
     """Labels that nearly repeat each other: worth a look, not an error."""
     num_missing: int
@@ -72,7 +77,7 @@ class CheckReport:
 def check(
     data: Path,
     videos: Path | None = None,
-    labels: Sequence[str] | None = None,
+    labels: Sequence[str] | LabelFile | None = None,
     seed: int = 0,
     progress: Progress | None = None,
 ) -> CheckReport:
@@ -94,6 +99,8 @@ def check(
     except ValueError as mistake:  # a file that cannot be read at all
         problems.found.append(str(mistake))
         annotations = Annotations((), ())
+    if not problems.found:
+        problems.found += (f"{data}: {what}" for what in requirements.unmet(annotations))
     facts = _look_at_videos(annotations.examples, progress or (lambda done, total: None))
     found = {path: fact for path, fact in facts.items() if isinstance(fact, _Facts)}
     counts: dict[str, dict[Split, int]] = {label: {} for label in annotations.labels}
@@ -112,7 +119,9 @@ def check(
         problems=problems.found,
         unreadable={str(path): fact for path, fact in facts.items() if isinstance(fact, str)},
         duplicates=_duplicates(annotations.examples),
-        similar_labels=likeness.nearly_same(annotations.labels),
+        layout=annotations.layout,
+        questions=list(annotations.questions),
+        similar_labels=label_similarity.nearly_same(annotations.labels),
         num_missing=annotations.num_missing,
     )
 
@@ -145,7 +154,7 @@ def _look_at(example: Example) -> _Facts | str:
             end_seconds = info.start_seconds + info.duration_seconds
             return _Facts(info.width, info.height, info.start_seconds, end_seconds)
         naming = frame_folders.describe(example.video)
-        if naming != example.frames:
+        if not _holds(naming, example.frames):
             return (
                 f"the list tells of {_in_words(example.frames)}, the folder holds"
                 f" {_in_words(naming)}; correct the list or extract the frames again"
@@ -154,6 +163,12 @@ def _look_at(example: Example) -> _Facts | str:
         return _Facts(info.width, info.height)
     except (ValueError, OSError) as error:
         return str(error).removeprefix(f"{example.video}: ")
+
+
+def _holds(found: FrameFolder, listed: FrameFolder) -> bool:
+    """Say whether a folder holds all frames that are listed of it."""
+    end, listed_end = (one.first + one.num_frames for one in (found, listed))
+    return found.template == listed.template and listed.first >= found.first and listed_end <= end
 
 
 def _in_words(frames: FrameFolder) -> str:

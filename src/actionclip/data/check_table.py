@@ -21,6 +21,7 @@ def render(report: CheckReport) -> RenderableType:
     parts += _listed(
         "The same clip in several splits", [" = ".join(same) for same in report.duplicates]
     )
+    parts += _listed("Questions (allowed)", report.questions)
     parts += _listed(
         "Labels that nearly repeat each other (allowed)",
         [f"{one} · {other}" for one, other in report.similar_labels],
@@ -42,7 +43,7 @@ def _counts(report: CheckReport) -> Table:
 
 
 def _facts(report: CheckReport) -> list[RenderableType]:
-    lines = []
+    lines = [report.layout] if report.layout else []
     if report.durations:
         of = report.durations
         lines.append(

@@ -5,7 +5,6 @@ run.
 """
 
 from dataclasses import dataclass, field
-from pathlib import Path
 
 MAX_SHOWN = 20
 """An error message holds this many problems; `data check` shows all."""
@@ -33,20 +32,3 @@ class Problems:
         if len(self.found) > MAX_SHOWN:
             lines.append(f"… and {len(self.found) - MAX_SHOWN} more like these")
         raise ValueError("\n".join(lines))
-
-
-def read_text(path: Path) -> str:
-    """Read a UTF-8 file, with or without a byte order mark.
-
-    Raises:
-        ValueError: it is in another encoding; the message names the first line that shows it.
-    """
-    data = path.read_bytes()
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise ValueError(
-            f"{path}:{line}: not UTF-8 text (byte 0x{data[error.start]:02x});"
-            " save the file as UTF-8"
-        ) from error

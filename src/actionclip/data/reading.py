@@ -12,13 +12,19 @@ import logging
 from collections.abc import Sequence
 from pathlib import Path
 
-from actionclip.data import detection, spelling, splits, times
+from actionclip.data import detection, splits, times
+from actionclip.data import labels as data_labels
 from actionclip.data.annotations import Annotations, Example, labels_in_order
+from actionclip.data.detection import Detected
 from actionclip.data.formats import (
+    activitynet,
     charades,
+    cvat,
+    fiftyone,
     folder,
     hmdb51,
     kinetics,
+    label_studio,
     lists,
     something,
     table,
@@ -26,29 +32,40 @@ from actionclip.data.formats import (
 )
 from actionclip.data.problems import Problems
 from actionclip.text import labels as label_text
+from actionclip.text.label_files import LabelFile
 
 _logger = logging.getLogger(__name__)
 
 
 def read(
-    data: Path, videos: Path | None = None, labels: Sequence[str] | None = None, seed: int = 0
+    data: Path,
+    videos: Path | None = None,
+    labels: Sequence[str] | LabelFile | None = None,
+    seed: int = 0,
+    *,
+    numbers_only: bool = False,
 ) -> Annotations:
-    """Read a data set and make sure that it can be used.
+    """Read a data set and make sure that it can be used; log how it was read.
 
     Args:
         data: the folder or file (`detection.UNDERSTOOD`). Of a benchmark with several folds, a list
             chooses one; the folder means the first.
         videos: the folder that holds the videos, if not that of `data`.
-        labels: the labels in the order of their indices; by default those of the data set.
+        labels: the labels in the order of their indices, which numbers in the data stand for; by
+            default those of the data set.
         seed: of the split that is drawn if the data names none.
+        numbers_only: use `labels` only if the data has numbers.
 
     Raises:
         FileNotFoundError: there is nothing at `data`.
         ValueError: something is wrong with it; one line for each problem, with file and line.
     """
     problems = Problems()
-    annotations = collect(data, problems, videos, labels, seed)
+    annotations = collect(data, problems, videos, labels, seed, numbers_only=numbers_only)
     problems.raise_if_any()
+    _logger.info("%s", annotations.layout)
+    for question in annotations.questions:
+        _logger.warning("%s: %s", data, question)
     if annotations.num_missing:
         _logger.warning("%s: %d videos are missing and left out", data, annotations.num_missing)
     return annotations
@@ -58,8 +75,10 @@ def collect(
     data: Path,
     problems: Problems,
     videos: Path | None = None,
-    labels: Sequence[str] | None = None,
+    labels: Sequence[str] | LabelFile | None = None,
     seed: int = 0,
+    *,
+    numbers_only: bool = False,
 ) -> Annotations:
     """Read what can be read of a data set, and put what is wrong with it into `problems`.
 
@@ -69,53 +88,93 @@ def collect(
     """
     if videos is not None and not videos.is_dir():
         raise FileNotFoundError(f"{videos}: no such folder; name the one that holds the videos")
-    annotations = _read(detection.detect(data), data, videos, labels, problems)
-    examples = spelling.in_words(annotations.examples, problems)
+    if labels is not None and not isinstance(labels, LabelFile):
+        labels = LabelFile(list(labels))
+    detected = detection.detect(data)
+    root = videos or (data if data.is_dir() else data.parent)
+    beside = {file.parent for file in detected.files if file.is_file()}
+    names = labels or _label_file(detected, [*sorted(beside), root])
+    annotations = _read(detected, root, names, problems)
+    written, order = annotations.examples, annotations.labels
+    layout = annotations.layout
+    if detected.others:
+        layout += f"; {detected.others} other folds in the folder are not read"
+    if data_labels.are_numbers(written) and (names or detected.format != "folder"):
+        if names is None:
+            problems.add(
+                str(detected.path),
+                "the labels are numbers, so one label file is needed beside the lists"
+                " (label_map.txt, or a CSV with id,name); or name it by --labels, or as data.labels"
+                " in a recipe",
+            )
+            names = LabelFile([])
+        examples = data_labels.from_numbers(written, names, problems) if names.names else []
+        order = tuple(names.names)
+    else:
+        examples = data_labels.in_words(written, problems)
+        if labels and not numbers_only:
+            order = tuple(labels.names)
     if not examples and not problems.found:
         problems.add(str(data), f"no clip in it; give {detection.UNDERSTOOD}")
-    names = labels or annotations.labels or labels_in_order(examples)
-    names = tuple(label_text.clean(name) for name in names)
-    _check_labels(examples, names, problems)
+    order = tuple(label_text.clean(name) for name in order) or labels_in_order(examples)
+    _check_labels(examples, order, problems)
     times.check(examples, problems)
     if annotations.split_drawn:
         examples = splits.draw(examples, seed)
-    return dataclasses.replace(annotations, examples=tuple(examples), labels=names)
+    return dataclasses.replace(
+        annotations,
+        examples=tuple(examples),
+        labels=order,
+        layout=f"read as {layout}",
+        questions=(*annotations.questions, *data_labels.questions(order)),
+    )
+
+
+def _label_file(detected: Detected, folders: Sequence[Path]) -> LabelFile | None:
+    """Read the label file beside a list or a table, if there is one.
+
+    Raises:
+        ValueError: there are several, or it cannot be understood.
+    """
+    if detected.format not in ("list", "table"):
+        return None
+    path = data_labels.file_beside(folders, detected.files)
+    return label_text.read_file(path) if path else None
 
 
 def _read(
-    written: detection.Written,
-    data: Path,
-    videos: Path | None,
-    labels: Sequence[str] | None,
-    problems: Problems,
+    detected: Detected, root: Path, names: LabelFile | None, problems: Problems
 ) -> Annotations:
     """Call the reader; without splits all examples come in train, marked as to be drawn."""
-    path, root = written.path, videos or (data if data.is_dir() else data.parent)
-    match written.way:
+    path = detected.path
+    match detected.format:
         case "folder":
-            return _annotations(*folder.read(path, problems))
+            return folder.read(path, problems)
         case "table":
-            if not written.lists:
-                return _annotations(*table.read(path, root, problems))
-            parts = [table.read(p, root, problems, split) for split, p in written.lists.items()]
-            return _annotations([example for part, _ in parts for example in part], True)
+            return table.read(detected.lists or path, root, problems)
         case "list":
-            annotations = lists.read(written.lists or {"train": path}, labels, root, problems)
-            return dataclasses.replace(annotations, split_drawn=not written.lists)
+            num_labels = len(names.names) if names else None
+            found = lists.read(detected.lists or {"train": path}, num_labels, root, problems)
+            is_drawn = found.split_drawn and not detected.lists
+            return dataclasses.replace(found, split_drawn=is_drawn)
         case "ucf101":
             return ucf101.read(path, root, problems)
         case "hmdb51":
             return hmdb51.read(path, root, problems)
         case "kinetics":
-            return kinetics.read(written.lists, root, problems)
+            return kinetics.read(detected.lists, root, problems)
         case "charades":
-            return charades.read(written.lists, root, problems)
+            return charades.read(detected.lists, root, problems)
         case "something":
-            return something.read(written.lists, root, problems)
-
-
-def _annotations(examples: list[Example], has_splits: bool) -> Annotations:
-    return Annotations(tuple(examples), labels=(), split_drawn=not has_splits)
+            return something.read(detected.lists, root, problems)
+        case "activitynet":
+            return activitynet.read(detected.lists or path, root, problems)
+        case "fiftyone":
+            return fiftyone.read(detected.lists or path, root, problems)
+        case "label_studio":
+            return label_studio.read(path, root, problems)
+        case "cvat":
+            return cvat.read(path, root, problems)
 
 
 def _check_labels(examples: Sequence[Example], names: Sequence[str], problems: Problems) -> None:

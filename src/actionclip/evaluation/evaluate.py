@@ -14,7 +14,7 @@ from typing import Literal
 
 import torch
 
-from actionclip.data import detection, reading
+from actionclip.data import reading
 from actionclip.data.annotations import Annotations, Split
 from actionclip.data.clips import Sampling
 from actionclip.evaluation import estimates, machine, overlap, protocols, report, scoring
@@ -25,6 +25,7 @@ from actionclip.evaluation.scoring import ByClassifier, ByWords, Scorer
 from actionclip.evaluation.view_features import Progress, Views
 from actionclip.model import fingerprint
 from actionclip.recognizer import Recognizer
+from actionclip.text.label_files import LabelFile
 
 
 @dataclass(frozen=True)
@@ -154,7 +155,7 @@ def run(
 def read(
     data: Path,
     videos: Path | None = None,
-    labels: Sequence[str] | None = None,
+    labels: Sequence[str] | LabelFile | None = None,
     *,
     whole_videos: bool = False,
 ) -> Annotations:
@@ -171,11 +172,13 @@ def read(
         FileNotFoundError: there is nothing at `data`.
         ValueError: something is wrong with it, or one of its labels is not among `labels`.
     """
-    are_numbers = detection.detect(data).way == "list"
-    annotations = reading.read(data, videos, labels if are_numbers else None)
+    annotations = reading.read(data, videos, labels, numbers_only=True)
     if whole_videos:
         annotations = annotations.whole_videos()
-    return annotations if labels is None else among(annotations, labels, str(data))
+    if labels is None:
+        return annotations
+    names = labels.names if isinstance(labels, LabelFile) else labels
+    return among(annotations, names, str(data))
 
 
 def among(annotations: Annotations, labels: Sequence[str], where: str) -> Annotations:

@@ -12,7 +12,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from actionclip.data import likeness
+from actionclip.data import label_similarity
 from actionclip.text import labels as label_text
 
 
@@ -57,4 +57,4 @@ def plain(label: str) -> str:
 
 
 def _stems(label: str) -> frozenset[str]:
-    return frozenset(map(likeness.stem_of, likeness.words_of(plain(label))))
+    return frozenset(map(label_similarity.stem_of, label_similarity.words_of(plain(label))))

@@ -17,13 +17,14 @@ from accelerate.utils import AutocastKwargs
 from jaxtyping import Int
 from torch import Tensor, nn
 
-from actionclip.data import reading, splits
+from actionclip.data import reading, requirements, splits
 from actionclip.data.annotations import Annotations
 from actionclip.data.clips import Sampling
 from actionclip.model import precision
 from actionclip.model.actionclip import ActionCLIP
 from actionclip.model.task import Task
 from actionclip.text import label_sets, prompts
+from actionclip.text.label_files import LabelFile
 from actionclip.training import lora, optim, random_start
 from actionclip.training.cached import CachedFeatures, Progress
 from actionclip.training.recipe import Data, Recipe
@@ -71,14 +72,7 @@ def read_data(recipe: Recipe, num_processes: int = 1) -> tuple[Annotations, Anno
         ValueError: something is wrong with it, or it does not go with the recipe; says what to do.
     """
     chosen, batch_size = recipe.data, recipe.optim.batch_size
-    found = read_annotations(chosen)
-    if chosen.whole_videos:
-        found = found.whole_videos()
-    if len(found.labels) < 2:
-        raise ValueError(
-            f"{chosen.path}: the only label is {''.join(found.labels)!r}; training tells labels "
-            "apart, so give clips of two or more"
-        )
+    found = read_trainable(chosen)
     if chosen.shots is not None:
         found = splits.few_shot(found, chosen.shots, recipe.computing.seed)
     train = found.of_split("train")
@@ -93,6 +87,22 @@ def read_data(recipe: Recipe, num_processes: int = 1) -> tuple[Annotations, Anno
     return train, held_out
 
 
+def read_trainable(chosen: Data) -> Annotations:
+    """Read all examples of the data that a recipe names, and make sure that they can be trained on.
+
+    Raises:
+        FileNotFoundError: there is no such data or label file.
+        ValueError: something is wrong with it, or it lacks what training needs.
+    """
+    found = read_annotations(chosen)
+    if chosen.whole_videos:
+        found = found.whole_videos()
+    reasons = [f"{chosen.path}: {reason}" for reason in requirements.unmet(found)]
+    if reasons:
+        raise ValueError("\n".join(reasons))
+    return found
+
+
 def read_annotations(chosen: Data) -> Annotations:
     """Read all examples of the data that a recipe names.
 
@@ -104,9 +114,9 @@ def read_annotations(chosen: Data) -> Annotations:
     return reading.read(Path(chosen.path), videos, labels_of(chosen))
 
 
-def labels_of(chosen: Data) -> list[str] | None:
+def labels_of(chosen: Data) -> LabelFile | None:
     """Read the label file that a recipe names; None if it names none."""
-    return label_sets.find(chosen.labels) if chosen.labels else None
+    return label_sets.find_file(chosen.labels) if chosen.labels else None
 
 
 def load_start(recipe: Recipe) -> ActionCLIP:

@@ -26,7 +26,7 @@ def suggest(chosen: Data, model: str, *, has_gpu: bool) -> Recipe:
         FileNotFoundError: there is no such data.
         ValueError: something is wrong with it.
     """
-    num_clips = len(prepare.read_annotations(chosen).of_split("train").examples)
+    num_clips = len(prepare.read_trainable(chosen).of_split("train").examples)
     templates = Prompts(templates="bare" if model == "lite" else "paper")
     if has_gpu and model != "lite" and num_clips >= CLIPS_TO_MOVE_TOWERS:
         return Recipe(

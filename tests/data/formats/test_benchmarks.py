@@ -121,8 +121,15 @@ def test_kinetics_lacks_some_videos_and_says_how_many(tmp_path, place_videos, wr
     data = reading.read(tmp_path)
     assert (len(data.examples), data.num_missing) == (8, 2)
     assert "2 videos are missing and left out" in caplog.text
-    (tmp_path / "v0.mp4").unlink()
-    assert "val.csv:2: this and 2 other videos of 10 are not below" in mistake_in(tmp_path)
+    for number in range(1, 8):
+        (tmp_path / f"v{number}.mp4").unlink()
+    data = reading.read(tmp_path)
+    assert (len(data.examples), data.num_missing) == (1, 9)
+
+
+def test_kinetics_without_any_of_its_videos_is_a_mistake(tmp_path, write):
+    path = write("val.csv", KINETICS + "".join(f"zumba,v{i},0,10,val\n" for i in range(10)))
+    assert f"{path}:2: this and 9 other videos are not below {tmp_path}" in mistake_in(tmp_path)
 
 
 CHARADES = "id,subject,scene,quality,script,actions,length\n"

@@ -13,9 +13,10 @@ from pathlib import Path
 
 from actionclip.data import paths
 from actionclip.data.annotations import Annotations, Example, Split
-from actionclip.data.formats import table
-from actionclip.data.problems import Problems, read_text
+from actionclip.data.formats.rows import read_rows
+from actionclip.data.problems import Problems
 from actionclip.text import label_sets
+from actionclip.text.text_files import read_text
 
 COLUMNS = frozenset(("id", "actions", "length"))
 CLASSES = "Charades_v1_classes.txt"
@@ -37,7 +38,7 @@ def read(lists: Mapping[Split, Path], videos: Path, problems: Problems) -> Annot
     by_stem = paths.videos_by_stem(videos)
     examples = []
     for split, path in lists.items():
-        for source, cells in table.read_rows(path):
+        for source, cells in read_rows(path):
             video = paths.the_one(by_stem.get(cells["id"], ()), cells["id"])
             if video is None:
                 problems.add(source, f"there is no video {cells['id']!r} below {videos}; add it")
@@ -53,7 +54,8 @@ def read(lists: Mapping[Split, Path], videos: Path, problems: Problems) -> Annot
                 Example(video, (label,), split, source, start_seconds=start, end_seconds=end)
                 for label, start, end in actions
             ]
-    return Annotations(tuple(examples), tuple(codes.values()))
+    names = ", ".join(f"{path} ({split})" for split, path in lists.items())
+    return Annotations(tuple(examples), tuple(codes.values()), layout=f"Charades lists {names}")
 
 
 def words(name: str) -> str:

@@ -1,64 +1,159 @@
 """A folder per label becomes examples: `riding_a_bike/clip.mp4`, in `train/`, … or not.
 
-A folder inside a label's folder is a group: its clips are near-copies of each other (one person,
-one recording), and a drawn split keeps them together. Links are followed: whoever made the folder
-set them.
+A clip is a video, or a folder of numbered pictures. Further folders inside a label's folder are
+groups: their clips are near-copies of each other (one person, one recording), and a drawn split
+keeps them together. Links are followed: whoever made the folder set them.
 """
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from actionclip.data.annotations import Example, Split, split_named
+from actionclip.data import frame_folders, split_names
+from actionclip.data.annotations import Annotations, Example, Split
 from actionclip.data.problems import Problems
 from actionclip.video import files
 
+_PICTURES = frozenset((".jpg", ".jpeg", ".png", ".webp", ".bmp"))
+_SPLIT_PARTS = re.compile("train(ing)?|test(ing)?|val(id(ation)?)?|dev")
 
-def read(folder: Path, problems: Problems) -> tuple[list[Example], bool]:
-    """Read a folder; also say whether it names its splits (if not, all examples are in train)."""
-    folders = _folders(folder)
-    if not any(split_named(entry.name) for entry in folders):
-        return list(_read_labels(folder, "train", problems)), False
-    examples = []
+
+def read(folder: Path, problems: Problems) -> Annotations:
+    """Read a folder; without splits all examples are in train, marked as to be drawn."""
+    root = _without_wrappers(folder)
+    folders = _folders(root)
+    splits = split_names.splits_of(entry.name for entry in folders)
+    if not splits:
+        return _read_without_splits(root, problems)
+    by_split: dict[Split, list[Path]] = {}
     for entry in folders:
-        split = split_named(entry.name)
-        if split is None:
+        if entry.name in splits:
+            by_split.setdefault(splits[entry.name], []).append(entry)
+        elif _has_clips(entry):
             problems.add(
                 str(entry), "a folder beside train/, val/ and test/; move it into one of them"
             )
-            continue
-        found = list(_read_labels(entry, split, problems))
-        if not found:
-            problems.add(str(entry), "the split is empty; put label folders with videos into it")
-        examples += found
-    return examples, True
+    if len(by_split) > 1 and all(len(found) > 1 for found in by_split.values()):
+        names = ", ".join(entry.name for found in by_split.values() for entry in found)
+        problems.add(str(root), f"several folds ({names}); keep the folders of one fold in it")
+    examples = []
+    for split, found in by_split.items():
+        for entry in found:
+            of_split = list(_read_labels(_without_wrappers(entry), split, problems))
+            if not of_split:
+                problems.add(
+                    str(entry), "the split is empty; put label folders with videos into it"
+                )
+            examples += of_split
+    named = ", ".join(f"{e.name}/ is {split}" for split, found in by_split.items() for e in found)
+    return Annotations(
+        tuple(examples), (), layout=f"split folders in {root} ({named}), a folder per label in each"
+    )
+
+
+def _read_without_splits(root: Path, problems: Problems) -> Annotations:
+    """Read label folders; the folders in them can be splits."""
+    names = [entry.name for entry in _folders(root)]
+    inner = {entry.name for name in names for entry in _folders(root / name)}
+    if inner and split_names.splits_of(inner).keys() == inner:
+        splits = split_names.splits_of(inner)
+        if len(names) > 1 and all(split_names.is_usual(n) and not n.isdigit() for n in names):
+            problems.add(str(root), f"several folds ({', '.join(names[:4])}); name one of them")
+        examples = [
+            example
+            for name in names
+            for entry in _folders(root / name)
+            for example in _read_clips(entry, name, splits[entry.name], problems)
+        ]
+        layout = f"a folder per label in {root}, split folders in each"
+        return Annotations(tuple(examples), (), layout=layout)
+    rests = {_SPLIT_PARTS.sub("#", name.lower(), 1) for name in names}
+    if len(names) > 1 and len(rests) == 1 and "#" in next(iter(rests)):
+        problems.add(
+            str(root),
+            f"the folders {', '.join(names[:4])} are named like splits, not like labels; call them"
+            " train, val and test, or write an annotations.csv with the header path,label,split",
+        )
+    examples = list(_read_labels(root, "train", problems))
+    return Annotations(tuple(examples), (), True, layout=f"a folder per label in {root}")
 
 
 def _read_labels(folder: Path, split: Split, problems: Problems) -> Iterator[Example]:
     for stray in _videos(folder):
         problems.add(str(stray), "a video beside the label folders; move it into one of them")
     for label_folder in _folders(folder):
-        groups = _folders(label_folder)
-        found = [(video, None) for video in _videos(label_folder)]
-        found += [(video, group.name) for group in groups for video in _videos(group)]
+        found = list(_read_clips(label_folder, label_folder.name, split, problems))
         if not found:
             problems.add(str(label_folder), "the label has no video; add some or remove the folder")
-        for video, group in found:
-            yield Example(video, (label_folder.name,), split, source=str(video), group=group)
+        yield from found
 
 
-def _folders(folder: Path) -> list[Path]:
-    return sorted(entry for entry in folder.iterdir() if entry.is_dir() and _is_visible(entry))
+def _read_clips(
+    folder: Path, label: str, split: Split, problems: Problems, group: str | None = None
+) -> Iterator[Example]:
+    """Give the clips in a folder and in the groups in it."""
+    for video in _videos(folder):
+        yield Example(video, (label,), split, source=str(video), group=group)
+    for entry in _folders(folder):
+        if not _holds_pictures(entry):
+            inner = entry.name if group is None else f"{group}/{entry.name}"
+            yield from _read_clips(entry, label, split, problems, inner)
+            continue
+        try:
+            frames = frame_folders.describe(entry)
+        except ValueError as mistake:
+            problems.found.append(str(mistake))
+            continue
+        yield Example(entry, (label,), split, source=str(entry), group=group, frames=frames)
 
 
-def _videos(folder: Path) -> list[Path]:
-    return sorted(
-        entry
-        for entry in folder.iterdir()
-        if entry.is_file() and _is_visible(entry) and files.is_named_like_a_video(entry)
+def _without_wrappers(folder: Path) -> Path:
+    """Enter folders that hold nothing but one folder, such as `videos/`, which is no label."""
+    while True:
+        folders = [entry for entry in _folders(folder) if _has_clips(entry)]
+        if len(folders) != 1 or _videos(folder):
+            return folder
+        [only] = folders
+        inner = [entry for entry in _folders(only) if not _holds_pictures(entry)]
+        splits = split_names.splits_of(entry.name for entry in inner)
+        is_wrapper = split_names.is_usual(only.name) or splits
+        if not inner or not is_wrapper or split_names.splits_of([only.name]):
+            return folder
+        folder = only
+
+
+def _has_clips(folder: Path) -> bool:
+    """Say whether there is a clip anywhere below a folder."""
+    return (
+        bool(_videos(folder))
+        or _holds_pictures(folder)
+        or any(_has_clips(entry) for entry in _folders(folder))
     )
 
 
-def _is_visible(entry: Path) -> bool:
-    return not entry.name.startswith((".", "__"))
+def _holds_pictures(folder: Path) -> bool:
+    """Say whether a folder is a clip: it holds pictures, and no video and no folder."""
+    has_pictures = any(Path(e.name).suffix.lower() in _PICTURES for e in _entries(folder))
+    return has_pictures and not _videos(folder) and not _folders(folder)
+
+
+def _folders(folder: Path) -> list[Path]:
+    entries = (entry for entry in _entries(folder) if entry.is_dir())
+    return sorted(Path(e.path) for e in entries if not (e.is_symlink() and _leads_up(Path(e.path))))
+
+
+def _leads_up(link: Path) -> bool:
+    return link.parent.resolve().is_relative_to(link.resolve())
+
+
+def _videos(folder: Path) -> list[Path]:
+    found = (e for e in _entries(folder) if files.is_named_like_a_video(Path(e.name)))
+    return sorted(Path(entry.path) for entry in found if entry.is_file())
+
+
+def _entries(folder: Path) -> list[os.DirEntry[str]]:
+    with os.scandir(folder) as entries:
+        return [entry for entry in entries if not entry.name.startswith((".", "__"))]

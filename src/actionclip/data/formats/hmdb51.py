@@ -11,8 +11,9 @@ from pathlib import Path
 
 from actionclip.data import paths
 from actionclip.data.annotations import Annotations, Example, Split
-from actionclip.data.problems import Problems, read_text
+from actionclip.data.problems import Problems
 from actionclip.text import labels
+from actionclip.text.text_files import read_text
 
 LIST = re.compile(r"(?P<name>.+)_test_split(?P<fold>[123])\.txt")
 
@@ -47,4 +48,10 @@ def read(list_file: Path, videos: Path, problems: Problems) -> Annotations:
                     problems.add(source, f"there is no video {file!r} below {videos}; add it")
                 else:
                     examples.append(Example(video, (labels.clean(name),), split, source))
-    return Annotations(tuple(examples), tuple(labels.clean(name) for name in sorted(lists)))
+    all_lists = list_file.parent.glob("*_test_split[123].txt")
+    folds = len({found["fold"] for file in all_lists if (found := LIST.fullmatch(file.name))})
+    return Annotations(
+        tuple(examples),
+        tuple(labels.clean(name) for name in sorted(lists)),
+        layout=f"HMDB51 lists in {list_file.parent}, fold {match['fold']} of {folds}",
+    )

@@ -2,7 +2,7 @@
 
 The videos are those that could still be fetched, cut to the ten seconds, named
 `ID_000010_000020.mp4` or `ID.mp4`, in label folders or not. Everybody lacks some, so missing ones
-are counted, up to a share.
+are left out and counted.
 """
 
 from __future__ import annotations
@@ -12,13 +12,11 @@ from pathlib import Path
 
 from actionclip.data import paths
 from actionclip.data.annotations import Annotations, Example, Split, labels_in_order
-from actionclip.data.formats import table
+from actionclip.data.formats.rows import read_rows
 from actionclip.data.problems import Problems
 from actionclip.text import labels
 
 COLUMNS = frozenset(("youtube_id", "time_start", "time_end"))
-MISSING_LIMIT = 0.2
-"""A larger share of missing videos in a list means that the wrong folder was given."""
 
 
 def read(lists: Mapping[Split, Path], videos: Path, problems: Problems) -> Annotations:
@@ -30,9 +28,11 @@ def read(lists: Mapping[Split, Path], videos: Path, problems: Problems) -> Annot
         problems: gets what is wrong.
     """
     by_stem = paths.videos_by_stem(videos)
-    examples, num_missing = [], 0
+    examples: list[Example] = []
+    missing: list[str] = []
+    num_missing = 0
     for split, path in lists.items():
-        rows = [row for row in table.read_rows(path) if row[1].get("label")]
+        rows = [row for row in read_rows(path) if row[1].get("label")]
         missing = []
         for source, cells in rows:
             try:
@@ -44,14 +44,20 @@ def read(lists: Mapping[Split, Path], videos: Path, problems: Problems) -> Annot
                 missing.append(source)
             else:
                 examples.append(Example(video, (labels.clean(cells["label"]),), split, source))
-        if len(missing) > MISSING_LIMIT * len(rows):
-            problems.add(
-                missing[0],
-                f"this and {len(missing) - 1} other videos of {len(rows)} are not below {videos};"
-                " name the folder that holds the videos",
-            )
         num_missing += len(missing)
-    return Annotations(tuple(examples), labels_in_order(examples), num_missing=num_missing)
+    if num_missing and not examples:
+        problems.add(
+            missing[0],
+            f"this and {num_missing - 1} other videos are not below {videos}, and no other is;"
+            " name the folder that holds the videos",
+        )
+    names = ", ".join(f"{path} ({split})" for split, path in lists.items())
+    return Annotations(
+        tuple(examples),
+        labels_in_order(examples),
+        num_missing=num_missing,
+        layout=f"Kinetics lists {names}",
+    )
 
 
 def _find(cells: Mapping[str, str], by_stem: Mapping[str, Sequence[Path]]) -> Path | None:

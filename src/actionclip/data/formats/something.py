@@ -6,14 +6,14 @@ is the template in plain words.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from actionclip.data import paths
 from actionclip.data.annotations import Annotations, Example, Split
-from actionclip.data.problems import Problems, read_text
+from actionclip.data.formats import rows
+from actionclip.data.problems import Problems
 
 
 def read(lists: Mapping[Split, Path], videos: Path, problems: Problems) -> Annotations:
@@ -46,7 +46,9 @@ def read(lists: Mapping[Split, Path], videos: Path, problems: Problems) -> Annot
                 problems.add(source, f"there is no video {entry.get('id')!r} below {videos}")
             else:
                 examples.append(Example(video, (label,), split, source))
-    return Annotations(tuple(examples), tuple(words))
+    names = ", ".join(f"{path} ({split})" for split, path in lists.items())
+    layout = f"Something-Something lists {names}"
+    return Annotations(tuple(examples), tuple(words), layout=layout)
 
 
 def label_file_beside(path: Path) -> Path | None:
@@ -65,10 +67,7 @@ def label_words(template: str) -> str:
 
 
 def _read_json(path: Path, kind: type[Any]) -> Any:  # noqa: ANN401  what JSON holds
-    try:
-        content = json.loads(read_text(path))
-    except json.JSONDecodeError as error:
-        raise ValueError(f"{path}:{error.lineno}: not JSON ({error.msg})") from error
+    content = rows.read_json(path)
     if not isinstance(content, kind):
         raise ValueError(f"{path}: holds no {kind.__name__}; give the file as it is published")
     return content

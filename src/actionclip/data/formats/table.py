@@ -1,74 +1,83 @@
-"""A table (CSV, TSV or Parquet, one clip a row) becomes examples; and examples become a CSV.
+"""A table (CSV, TSV, Parquet, JSON, one clip a row) becomes examples; and examples become a CSV.
 
 `path,label` and, if wanted, `start,end` (seconds), `split` (train, val, test) and `group`
-(near-copies that a drawn split keeps together). Several labels are separated by `|`. Paths are
-relative to the table's folder. A column of notes begins with `#` (`#licence`); any other name is
-taken for a mistake, because a misspelt `split` would silently put test clips into training.
+(near-copies that a drawn split keeps together), or one of the other names in `columns`. Several
+labels are separated by `|`. A column of notes begins with `#` (`#licence`).
 """
 
 from __future__ import annotations
 
 import csv
-import difflib
-import io
 import logging
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from actionclip.data import frame_folders, paths
-from actionclip.data.annotations import SPLITS, Annotations, Example, Split, split_named
-from actionclip.data.problems import Problems, read_text
+from actionclip.data import frame_folders
+from actionclip.data.annotations import SPLITS, Annotations, Example, Split
+from actionclip.data.formats import columns, locator
+from actionclip.data.formats.columns import Columns, Role
+from actionclip.data.formats.locator import Locator
+from actionclip.data.formats.rows import SEPARATOR, Row, read_rows
+from actionclip.data.problems import Problems
+from actionclip.data.split_names import split_named
 
 COLUMNS = ("path", "label", "start", "end", "split", "group")
-SUFFIXES = (".csv", ".tsv", ".parquet")
-SEPARATOR = "|"
-"""Between several labels of a clip."""
 
 _logger = logging.getLogger(__name__)
 
-Row = tuple[str, Mapping[str, str]]
-"""Where it stands ("clips.csv:12"), and its cells by column."""
 
-
-def read(
-    table: Path, videos: Path, problems: Problems, split: Split | None = None
-) -> tuple[list[Example], bool]:
-    """Read a table; also say whether it names its splits (if not, all examples are in train).
+def read(tables: Mapping[Split, Path] | Path, videos: Path, problems: Problems) -> Annotations:
+    """Read a table, or the tables of the splits; without splits all examples are in train.
 
     Args:
-        table: the file.
-        videos: the folder that its paths are relative to.
+        tables: the file, or the file of each split.
+        videos: the folder that its paths are relative to, if not to the table's own.
         problems: gets what is wrong with it.
-        split: that of a table without such a column, if its name tells.
     """
-    rows = list(read_rows(table))
+    if isinstance(tables, Path):
+        examples, columns_read = read_from(read_rows(tables), tables, videos, problems, None)
+        is_drawn = "split" not in columns_read.of
+        return Annotations(tuple(examples), (), is_drawn, layout=_layout(str(tables), columns_read))
+    examples, columns_read = [], Columns({})
+    for split, path in tables.items():
+        more, columns_read = read_from(read_rows(path), path, videos, problems, split)
+        examples += more
+    names = ", ".join(f"{path} ({split})" for split, path in tables.items())
+    return Annotations(tuple(examples), (), layout=_layout(names, columns_read))
+
+
+def read_from(
+    rows: Iterable[Row], table: Path, videos: Path, problems: Problems, split: Split | None
+) -> tuple[list[Example], Columns]:
+    """Make examples of rows; also give what their columns mean."""
+    rows = list(rows)
     if not rows:
         problems.add(str(table), "the table has no row below its header; add clips")
-        return [], split is not None
-    header = rows[0][1]
-    mistakes = _mistakes_of_header(header)
+        return [], Columns({"split": "split"} if split else {})
+    found, mistakes = columns.understand(list(rows[0][1]))
     for mistake in mistakes:
         problems.add(f"{table}:1", mistake)
     if mistakes:
-        return [], False
+        return [], found
+    found = columns.prefer_words(found, [cells for _, cells in rows])
+    where = Locator(videos, [table.parent])
     examples = []
     for source, cells in rows:
         try:
-            examples.append(_example(source, cells, videos, split))
+            by_role: dict[Role, str] = {role: cells[name] for role, name in found.of.items()}
+            examples.append(_example(source, by_role, where, split))
         except ValueError as mistake:
             problems.add(source, str(mistake))
-    return examples, split is not None or "split" in header
+    return examples, found
 
 
-def read_rows(table: Path) -> Iterator[Row]:
-    """Read the rows of any table, whatever its columns; each knows its line.
-
-    Raises:
-        ValueError: it is not such a table at all: another encoding, a row of another length.
-        ImportError: it is Parquet, and pyarrow is not installed.
-    """
-    return _read_parquet(table) if table.suffix.lower() == ".parquet" else _read_csv(table)
+def _layout(names: str, found: Columns) -> str:
+    used = ", ".join(
+        role if name == role else f"{role} in {name!r}" for role, name in found.of.items()
+    )
+    ignored = f"; not used: {', '.join(map(repr, found.extra))}" if found.extra else ""
+    return f"table {names} with {used}{ignored}"
 
 
 def write(annotations: Annotations, table: Path, videos: Path | None = None) -> None:
@@ -110,22 +119,9 @@ def write(annotations: Annotations, table: Path, videos: Path | None = None) -> 
         writer.writerows([row[i] for i in used] for row in (COLUMNS, *rows))
 
 
-def _mistakes_of_header(columns: Mapping[str, str]) -> list[str]:
-    mistakes = [
-        f"there is no column {name!r}; the header is {','.join(columns)}"
-        for name in ("path", "label")
-        if name not in columns
-    ]
-    for name in columns:
-        if name in COLUMNS or name.startswith("#"):
-            continue
-        close = difflib.get_close_matches(name.lower(), COLUMNS, n=1, cutoff=0.7)
-        advice = f"did you mean {close[0]!r}?" if close else f"if it is a note, call it '#{name}'."
-        mistakes.append(f"unknown column {name!r}; {advice} Known are {', '.join(COLUMNS)}")
-    return mistakes
-
-
-def _example(source: str, cells: Mapping[str, str], videos: Path, split: Split | None) -> Example:
+def _example(
+    source: str, cells: Mapping[Role, str], where: Locator, split: Split | None
+) -> Example:
     """Make an example of a row.
 
     Raises:
@@ -144,8 +140,8 @@ def _example(source: str, cells: Mapping[str, str], videos: Path, split: Split |
     start, end = _seconds(cells, "start"), _seconds(cells, "end")
     if start is not None and end is not None and end <= start:
         raise ValueError(f"the end, {end:g} s, is not after the start, {start:g} s")
-    video = paths.inside(videos, cells["path"])
-    return Example(
+    video = where.find(cells["path"])
+    example = Example(
         video,
         labels,
         split or "train",
@@ -155,9 +151,21 @@ def _example(source: str, cells: Mapping[str, str], videos: Path, split: Split |
         group=cells.get("group") or None,
         frames=frame_folders.describe(video) if video.is_dir() else None,
     )
+    if cells.get("start_frame") or cells.get("end_frame"):
+        first = _frame(cells, "start_frame", 0)
+        last = _frame(cells, "end_frame", locator.num_frames(video) - 1)
+        return locator.part_of(example, first, last)
+    return example
 
 
-def _seconds(cells: Mapping[str, str], column: str) -> float | None:
+def _frame(cells: Mapping[Role, str], column: Role, default: int) -> int:
+    written = cells.get(column, "")
+    if written and not written.isdecimal():
+        raise ValueError(f"the {column} {written!r} is not the number of a frame; correct it")
+    return int(written) if written else default
+
+
+def _seconds(cells: Mapping[Role, str], column: Role) -> float | None:
     written = cells.get(column, "")
     if not written:
         return None
@@ -168,47 +176,3 @@ def _seconds(cells: Mapping[str, str], column: str) -> float | None:
     if not 0 <= seconds < math.inf:
         raise ValueError(f"the {column} {written!r} is not a time; write seconds, such as 12.5")
     return seconds
-
-
-def _read_csv(table: Path) -> Iterator[Row]:
-    delimiter = "\t" if table.suffix.lower() == ".tsv" else ","
-    reader = csv.reader(io.StringIO(read_text(table)), delimiter=delimiter, strict=True)
-    header: list[str] | None = None
-    try:
-        for cells in reader:
-            source = f"{table}:{reader.line_num}"
-            if not any(cells):
-                continue
-            cells = [cell.strip() for cell in cells]
-            if header is None:
-                header = cells
-                if len(set(header)) < len(header):
-                    raise ValueError(f"{source}: two columns have the same name; rename one")
-                continue
-            if len(cells) != len(header):
-                raise ValueError(
-                    f"{source}: {len(cells)} cells under {len(header)} columns;"
-                    ' put a cell that holds a comma in "quotes"'
-                )
-            yield source, dict(zip(header, cells, strict=True))
-    except csv.Error as error:
-        raise ValueError(f"{table}:{reader.line_num}: not a table ({error})") from error
-
-
-def _read_parquet(table: Path) -> Iterator[Row]:
-    try:
-        from pyarrow import parquet
-    except ImportError as error:
-        raise ImportError(
-            f"{table}: Parquet needs pyarrow; pip install 'actionclip[parquet]', or write a CSV"
-        ) from error
-    for number, cells in enumerate(parquet.read_table(table).to_pylist(), start=1):
-        yield f"{table}:row {number}", {name: _as_text(cell) for name, cell in cells.items()}
-
-
-def _as_text(cell: object) -> str:
-    if cell is None or (isinstance(cell, float) and math.isnan(cell)):
-        return ""
-    if isinstance(cell, Sequence) and not isinstance(cell, str):
-        return SEPARATOR.join(map(str, cell))
-    return str(cell).strip()

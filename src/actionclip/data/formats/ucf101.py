@@ -11,8 +11,9 @@ from pathlib import Path
 
 from actionclip.data import paths
 from actionclip.data.annotations import Annotations, Example, Split
-from actionclip.data.problems import Problems, read_text
+from actionclip.data.problems import Problems
 from actionclip.text import labels
+from actionclip.text.text_files import read_text
 
 CLASSES = "classInd.txt"
 LIST = re.compile(r"(train|test)list(?P<fold>0[123])\.txt")
@@ -52,4 +53,6 @@ def read(list_file: Path, videos: Path, problems: Problems) -> Annotations:
                 recording = _GROUP.fullmatch(stem)
                 group = f"{name} {recording['group']}" if recording else None
                 examples.append(Example(video, (words[name],), split, source, group=group))
-    return Annotations(tuple(examples), tuple(words.values()))
+    folds = len(list(list_file.parent.glob("trainlist0[123].txt")))
+    layout = f"UCF101 lists in {list_file.parent}, fold {int(match['fold'])} of {folds}"
+    return Annotations(tuple(examples), tuple(words.values()), layout=layout)

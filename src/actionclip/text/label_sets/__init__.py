@@ -4,9 +4,11 @@ The names are the benchmarks' own, split into words and otherwise left alone, so
 compared with those of others. The first line of each file names its source.
 """
 
+from dataclasses import replace
 from pathlib import Path
 
 from actionclip.text import labels
+from actionclip.text.label_files import LabelFile
 
 _FOLDER = Path(__file__).parent
 
@@ -26,17 +28,27 @@ def load(name: str) -> list[str]:
 
 
 def find(name_or_file: str) -> list[str]:
-    """Give the labels of a benchmark, or those of a text file, one a line.
+    """Give the labels of a benchmark, or those of a label file of any usual layout.
 
     Raises:
         FileNotFoundError: it is neither the name of a label set nor a file.
-        ValueError: the file holds no labels, or two that say the same.
+        ValueError: the file holds no labels, or two that say the same, or is ambiguous.
+    """
+    return find_file(name_or_file).names
+
+
+def find_file(name_or_file: str) -> LabelFile:
+    """Give the labels with their ids, which lists of numbers refer to; otherwise as `find`.
+
+    Raises:
+        FileNotFoundError, ValueError: as in `find`.
     """
     if name_or_file in NAMES:
-        return load(name_or_file)
+        return LabelFile(load(name_or_file))
     if not Path(name_or_file).is_file():
         raise FileNotFoundError(
             f"{name_or_file}: no such file; give a text file with one label a line,"
             f" or one of {', '.join(NAMES)}"
         )
-    return labels.read(Path(name_or_file))
+    found = labels.read_file(Path(name_or_file))
+    return replace(found, names=labels.check(found.names, name_or_file))

@@ -1,6 +1,6 @@
 import pytest
 
-from actionclip.data import likeness
+from actionclip.data import label_similarity
 from actionclip.text import label_sets
 
 
@@ -16,7 +16,7 @@ from actionclip.text import label_sets
     ],
 )
 def test_the_same_action_written_twice_is_found(one, other):
-    assert likeness.nearly_same(["walking", one, "singing", other]) == [(one, other)]
+    assert label_similarity.nearly_same(["walking", one, "singing", other]) == [(one, other)]
 
 
 @pytest.mark.parametrize(
@@ -29,9 +29,9 @@ def test_the_same_action_written_twice_is_found(one, other):
     ],
 )
 def test_different_actions_are_left_alone(different):
-    assert likeness.nearly_same(different) == []
+    assert label_similarity.nearly_same(different) == []
 
 
 @pytest.mark.parametrize("name", label_sets.NAMES)
 def test_no_benchmark_repeats_itself(name):
-    assert likeness.nearly_same(label_sets.load(name)) == []
+    assert label_similarity.nearly_same(label_sets.load(name)) == []

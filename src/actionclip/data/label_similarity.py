@@ -12,6 +12,8 @@ import re
 from collections import defaultdict
 from collections.abc import Sequence
 
+from actionclip.text.labels import normalize
+
 _ARTICLES = frozenset(("a", "an", "the"))
 _ENDING = re.compile(r"(?<=\w{3})(ing|es|e|s)$")
 _LONG = 6
@@ -43,7 +45,7 @@ def nearly_same(labels: Sequence[str]) -> list[tuple[str, str]]:
 
 def words_of(label: str) -> tuple[str, ...]:
     """Give the words of a label that tell something, in one case."""
-    words = re.findall(r"\w+", label.casefold().replace("'", ""))
+    words = re.findall(r"\w+", normalize(label).casefold().replace("'", ""))
     return tuple(word for word in words if word not in _ARTICLES)
 
 

@@ -1,0 +1,157 @@
+"""Labels as they are written in data sets become words: numbers by a label file, names cleaned.
+
+`ApplyEyeMakeup` and `apply_eye_makeup` are the same words. Labels that differ only by case are more
+likely a mistake than meant, and which of them is right cannot be told.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+from actionclip.data import split_names
+from actionclip.data.annotations import Example
+from actionclip.data.problems import Problems
+from actionclip.text import labels
+from actionclip.text.label_files import LabelFile
+from actionclip.video import files
+
+_FILE_SUFFIXES = (".txt", ".csv", ".json", ".wav", ".mp3")
+_SUFFIXES = (".txt", ".csv", ".tsv", ".json", ".yaml", ".yml")
+
+
+def are_numbers(examples: Sequence[Example]) -> bool:
+    """Say whether every label is a number, so that a label file must tell what it means."""
+    return bool(examples) and all(label.isdecimal() for e in examples for label in e.labels)
+
+
+def from_numbers(
+    examples: Sequence[Example], names: LabelFile, problems: Problems
+) -> list[Example]:
+    """Give the examples with names for numbers.
+
+    Args:
+        examples: whose labels are numbers.
+        names: the labels; if their ids count from 1, so do the numbers, unless a number is 0.
+        problems: gets numbers without a name, and a label file that contradicts the folders.
+    """
+    numbers = {int(label) for example in examples for label in example.labels}
+    first = names.first_id or 0
+    if first == 1 and 0 in numbers and len(names.names) not in numbers:
+        first = 0
+    words = {first + place: labels.clean(name) for place, name in enumerate(names.names)}
+    result = []
+    for example in examples:
+        unknown = [label for label in example.labels if int(label) not in words]
+        if unknown:
+            problems.add(
+                example.source,
+                f"label {unknown[0]} is not in the label file, which ends at {max(words)};"
+                " correct one of them",
+            )
+            continue
+        named = tuple(dict.fromkeys(words[int(label)] for label in example.labels))
+        result.append(dataclasses.replace(example, labels=named))
+    _compare_with_folders(result, set(words.values()), problems)
+    return result
+
+
+def _compare_with_folders(examples: Sequence[Example], words: set[str], problems: Problems) -> None:
+    """Find numbers that name other labels than most of the folders that the videos lie in."""
+    folders = [(example, labels.clean(example.video.parent.name)) for example in examples]
+    known = [(example, folder) for example, folder in folders if folder in words]
+    wrong = [(example, folder) for example, folder in known if folder not in example.labels]
+    if len(wrong) * 2 > len(known):
+        example, folder = wrong[0]
+        problems.add(
+            example.source,
+            f"by the label file this is {example.labels[0]!r}, but the video lies in the folder of"
+            f" {folder!r}, and so do {len(wrong) - 1} others; correct the order of the label"
+            " file, or whether it counts from 0 or 1",
+        )
+
+
+def file_beside(folders: Iterable[Path], lists: Sequence[Path]) -> Path | None:
+    """Find the one label file in the first of these folders that has one.
+
+    Args:
+        folders: where to look.
+        lists: files that name videos, which are no label files.
+
+    Raises:
+        ValueError: a folder has several.
+    """
+    for folder in dict.fromkeys(folders):
+        found = sorted(
+            file
+            for file in folder.iterdir()
+            if re.search(r"label|class|categor", file.name.lower())
+            and file.suffix.lower() in _SUFFIXES
+            and file not in lists
+            and split_names.split_in(file.stem) is None
+        )
+        if len(found) > 1:
+            names = ", ".join(file.name for file in found)
+            raise ValueError(
+                f"{folder}: one label file is needed beside the lists; there is: {names}. Name the"
+                " right one by --labels, or as data.labels in a recipe"
+            )
+        if found:
+            return found[0]
+    return None
+
+
+def in_words(examples: Iterable[Example], problems: Problems) -> list[Example]:
+    """Give the examples with their labels in words.
+
+    Args:
+        examples: with labels as they are written.
+        problems: gets labels that differ only by case from earlier ones, each once.
+    """
+    first: dict[str, tuple[str, str]] = {}
+    words: dict[str, str] = {}
+    result = []
+    for example in examples:
+        for label in example.labels:
+            if label in words:
+                continue
+            words[label] = labels.clean(label)
+            earlier, source = first.setdefault(words[label].casefold(), (label, example.source))
+            one, other = labels.normalize(label), labels.normalize(earlier)
+            if words[label] != words[earlier] or (
+                one != other and one.casefold() == other.casefold()
+            ):
+                problems.add(
+                    example.source,
+                    f"the label {label!r} differs only by case from {earlier!r} ({source});"
+                    " write both alike",
+                )
+        cleaned = tuple(dict.fromkeys(words[label] for label in example.labels))
+        result.append(dataclasses.replace(example, labels=cleaned))
+    return result
+
+
+def questions(names: Sequence[str]) -> Iterator[str]:
+    """Give a sentence for each way in which labels look like something else."""
+    kinds = (
+        ("numbers; give the words by --labels FILE", str.isdecimal),
+        ("names of files", _is_file_name),
+        ("names of splits", _is_split),
+    )
+    for kind, is_one in kinds:
+        odd = [name for name in names if is_one(name)]
+        if odd:
+            some = ", ".join(map(repr, odd[:3])) + (", …" if len(odd) > 3 else "")
+            yield f"{len(odd)} of {len(names)} labels look like {kind}: {some}"
+
+
+def _is_split(name: str) -> bool:
+    found = split_names.split_in(name)
+    return found is not None and split_names.is_usual(found[1])
+
+
+def _is_file_name(name: str) -> bool:
+    path = Path(name)
+    return files.is_named_like_a_video(path) or path.suffix.lower() in _FILE_SUFFIXES
