@@ -129,6 +129,22 @@ def test_paths_are_those_of_this_process(decoder, tmp_path, ordinary, monkeypatc
         decoder.probe("none.mp4")
 
 
+def test_a_relative_path_is_another_file_in_another_folder(tmp_path, write, noisy, monkeypatch):
+    for folder, num_frames in (("one", 10), ("two", 20)):
+        (tmp_path / folder).mkdir()
+        path = write(tmp_path / folder / "clip.avi", noisy(num_frames), "mpeg4")
+        with path.open("ab") as file:
+            file.truncate(200_000)
+        os.utime(path, (1, 1))
+    with Decoder() as decoder:
+        for read in (decode, decoder):
+            found = []
+            for folder in ("one", "two"):
+                monkeypatch.chdir(tmp_path / folder)
+                found.append(read.probe("clip.avi").num_frames)
+            assert found == [10, 20]
+
+
 def test_a_module_in_the_working_folder_is_not_run(tmp_path, ordinary, monkeypatch):
     (tmp_path / "numpy.py").write_text("raise SystemExit")
     monkeypatch.chdir(tmp_path)

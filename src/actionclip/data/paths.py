@@ -22,7 +22,7 @@ def inside(root: Path, written: str) -> Path:
         ValueError: it leads out of `root`, or nowhere.
     """
     path = root / written
-    if not os.path.realpath(path).startswith(_real_folder(root)):
+    if not os.path.realpath(path).startswith(_real_folder(root.absolute())):
         raise ValueError(
             f"the path {written!r} leads out of the data folder {root};"
             " move the file into it, or name the folder that holds all videos"
@@ -34,7 +34,7 @@ def inside(root: Path, written: str) -> Path:
 
 @functools.lru_cache(maxsize=1)  # a list has a hundred thousand paths and one root
 def _real_folder(root: Path) -> str:
-    return os.path.realpath(root) + os.sep
+    return os.path.join(os.path.realpath(root), "")  # noqa: PTH118  # ends in one slash, "/" too
 
 
 def end_in(root: Path, written: str) -> str:

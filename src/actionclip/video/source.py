@@ -71,12 +71,12 @@ def open_video(
         yield container, stream
 
 
-def version(path: Path) -> tuple[int, int]:
-    """Give two numbers that change when the file does."""
+def version(path: Path) -> tuple[int, ...]:
+    """Return numbers that change when the file does, or when the path leads to another one."""
     if not path.exists():
-        return 0, 0  # opening it will say so
+        return ()  # opening it will say so
     status = path.stat()
-    return status.st_size, status.st_mtime_ns
+    return status.st_size, status.st_mtime_ns, status.st_dev, status.st_ino
 
 
 def choose_pictures(
@@ -182,7 +182,7 @@ def _open(path: Path) -> InputContainer:
 
 
 @functools.lru_cache(maxsize=16)
-def _first_playing(path: Path, size: int, modified: int) -> int:
+def _first_playing(path: Path, *version: int) -> int:
     return choice.first_playing(lambda: _open(path), codec_options)
 
 

@@ -227,7 +227,7 @@ def _announced_end_seconds(
 
 
 @functools.lru_cache(maxsize=16)
-def _opening(path: Path, size: int, modified: int) -> Opening:
+def _opening(path: Path, *version: int) -> Opening:
     with source.open_video(path) as (container, stream):
         stream.thread_count = 1  # several would want several pictures before they give the first
         frame = next(source.frames(path, container, stream), None)
@@ -237,7 +237,7 @@ def _opening(path: Path, size: int, modified: int) -> Opening:
 
 
 @functools.lru_cache(maxsize=16)
-def _timetable(path: Path, size: int, modified: int) -> Timetable:
+def _timetable(path: Path, *version: int) -> Timetable:
     start = opening(path)
     table = (start.is_seekable and _from_packets(path, start)) or _from_frames(path, start)
     warn_if_cut(path, start, table.end_tick, f"{len(table.ticks)} frames")
