@@ -15,7 +15,7 @@ import numpy as np
 from jaxtyping import UInt8
 from PIL import Image
 
-from actionclip import atomic_write
+from actionclip import atomic_write, display
 
 THUMBNAIL_HEIGHT = 144
 
@@ -59,4 +59,4 @@ def write(path: Path, text: str) -> None:
     Raises:
         OSError: the folder does not exist or cannot be written.
     """
-    atomic_write.write(path, text.encode())
+    atomic_write.write(path, display.encode(text))

@@ -6,6 +6,7 @@ import what is heavy when they run, so that `--help` answers at once.
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 
@@ -46,6 +47,8 @@ def main() -> None:
     if "HOME" in os.environ:  # matplotlib's list of fonts lies in our cache, not beside it
         cache = os.environ.get("XDG_CACHE_HOME") or f"{os.environ['HOME']}/.cache"
         os.environ.setdefault("MPLCONFIGDIR", f"{cache}/actionclip/matplotlib")
+    if isinstance(sys.stdout, io.TextIOWrapper):  # names of files may be no text
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         with terminal.showing_log():
             app()
@@ -55,10 +58,10 @@ def main() -> None:
     except KeyboardInterrupt:
         sys.exit(130)
     except (ValueError, OSError) as error:
-        terminal.error(str(error))
+        terminal.error(error)
         sys.exit(2)
     except ModuleNotFoundError as error:
         if error.name is not None:  # raised by Python; ours tell which extra to install
             raise
-        terminal.error(str(error))
+        terminal.error(error)
         sys.exit(2)

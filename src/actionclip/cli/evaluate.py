@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from actionclip import display
 from actionclip.cli import options, terminal
 
 if TYPE_CHECKING:
@@ -127,7 +128,7 @@ def evaluate(
             Conditions(protocol, split, sampling, windows, crops, seed),  # type: ignore[arg-type]  # split was checked
             batch_size=batch_size,
             num_workers=workers,
-            command=shlex.join(["actionclip", *sys.argv[1:]]),
+            command=display.writable(shlex.join(["actionclip", *sys.argv[1:]])),
             on_progress=count,
         )
     if not is_first:
@@ -163,14 +164,16 @@ def _join_processes(device: str | None) -> tuple[str | None, bool]:
 def _print_table(report: Report) -> None:
     """Print what was asked, and the numbers with their intervals."""
     from rich.console import Console
-    from rich.markup import escape
     from rich.table import Table
 
     from actionclip.evaluation import wording
 
     console = Console(highlight=False)
     setting = report.setting
-    console.print(f"[bold]{escape(setting.model)} on {escape(setting.data)}[/]", soft_wrap=True)
+    console.print(
+        f"[bold]{terminal.markup(setting.model)} on {terminal.markup(setting.data)}[/]",
+        soft_wrap=True,
+    )
     console.print(f"{wording.summary(report)} · split {setting.split}", soft_wrap=True)
     table = Table(box=None, pad_edge=False)
     table.add_column("")
@@ -186,7 +189,7 @@ def _print_table(report: Report) -> None:
         some = ", ".join(seen[:5]) + (", …" if len(seen) > 5 else "")
         role = "base labels" if setting.protocol == "base-to-novel" else "labels seen in training"
         console.print(
-            f"{role}: {len(seen)} of {len(report.labels)}: {escape(some)}", soft_wrap=True
+            f"{role}: {len(seen)} of {len(report.labels)}: {terminal.markup(some)}", soft_wrap=True
         )
     if report.left_out:
         terminal.note(f"{len(report.left_out)} videos could not be read and are left out")

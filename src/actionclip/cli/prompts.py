@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from actionclip import display
 from actionclip.cli import options, terminal
 
 if TYPE_CHECKING:
@@ -61,20 +61,19 @@ def prompts(
     with terminal.counter("looking at the videos", "clips") as count:
         lab = prompt_lab.run(subject, annotations, split, num_workers=workers, on_progress=count)
     if as_json:
-        print(json.dumps(lab.to_json(), ensure_ascii=False, indent=1))
+        print(display.to_json(lab.to_json(), indent=1))
     else:
         _print_table(model, data, lab)
 
 
 def _print_table(model: str, data: Path, lab: Lab) -> None:
     from rich.console import Console
-    from rich.markup import escape
     from rich.table import Table
 
     from actionclip.evaluation import wording
 
     console = Console(highlight=False)
-    console.print(f"[bold]{escape(model)} on {escape(str(data))}[/]", soft_wrap=True)
+    console.print(f"[bold]{terminal.markup(model)} on {terminal.markup(data)}[/]", soft_wrap=True)
     console.print(f"{lab.num_clips} clips, {lab.num_labels} labels; top-1, 95 % intervals")
     table = Table(box=None, pad_edge=False)
     table.add_column("template", overflow="fold")
@@ -87,7 +86,7 @@ def _print_table(model: str, data: Path, lab: Lab) -> None:
             f"{100 * one.worth:+.1f}  ({100 * one.worth_low:+.1f} to {100 * one.worth_high:+.1f})"
         )
         alone = wording.percent(one.alone.value), wording.around(one.alone)
-        table.add_row(escape(one.template), one.kind, *alone, worth)
+        table.add_row(terminal.markup(one.template), one.kind, *alone, worth)
     table.add_section()
     for name, one in lab.ensembles.items():
         table.add_row(f"[bold]{name}[/]", "", wording.percent(one.value), wording.around(one), "")

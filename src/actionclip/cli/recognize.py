@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from actionclip import display
 from actionclip.cli import options, terminal
 
 if TYPE_CHECKING:
@@ -108,7 +108,7 @@ def recognize(
             else:
                 _print_table(path, predictions[: top or 5])
     if as_json and not (failures and not results):
-        print(json.dumps({"results": results}, ensure_ascii=False, indent=2))
+        print(display.to_json({"results": results}, indent=2))
     if report and sections:
         page = html.render(
             sections, model or DEFAULT_MODEL, len(names), has_threshold=least is not None
@@ -137,13 +137,14 @@ def _count_places(arguments: Sequence[str]) -> int:
 def _print_table(video: Path, predictions: Sequence[Prediction]) -> None:
     """Print one answer: a line for the video, then a line for each label with its bar."""
     from rich.console import Console
-    from rich.markup import escape
     from rich.table import Table
 
     table = Table(box=None, show_header=False, pad_edge=False, title_justify="left")
     for rank, prediction in enumerate(predictions, start=1):
         bar = "█" * round(20 * prediction.score) or "▏"
-        table.add_row(f"{rank:>4}", escape(prediction.label), f"{prediction.score:.3f}", bar)
+        table.add_row(
+            f"{rank:>4}", terminal.markup(prediction.label), f"{prediction.score:.3f}", bar
+        )
     console = Console(highlight=False, soft_wrap=False)
-    console.print(escape(str(video)), style="bold", soft_wrap=True)
+    console.print(terminal.markup(video), style="bold", soft_wrap=True)
     console.print(table if predictions else "     none of these")

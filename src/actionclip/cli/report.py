@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from actionclip import display
 from actionclip.cli import terminal
 
 if TYPE_CHECKING:
@@ -81,14 +82,15 @@ def _print(comparison: Comparison) -> None:
     for word, changes in (("won", won), ("lost", lost)):
         console.print(f"{wording.count(len(changes), 'clip')} {word}", style="bold")
         for change, wrong in changes[:NUM_SHOWN]:
-            line = Text(f"  {change.clip}  {', '.join(change.labels)}, taken for {wrong}")
+            line = Text(
+                display.one_line(f"  {change.clip}  {', '.join(change.labels)}, taken for {wrong}")
+            )
             console.print(line, soft_wrap=True)
         if len(changes) > NUM_SHOWN:
             console.print(f"  and {len(changes) - NUM_SHOWN} others; --json and --html tell more")
 
 
 def _numbers(comparison: Comparison) -> Table:
-    from rich.markup import escape
     from rich.table import Table
 
     from actionclip.evaluation import wording
@@ -96,7 +98,7 @@ def _numbers(comparison: Comparison) -> Table:
     table = Table(title=wording.count(comparison.num_clips, "clip"))
     table.add_column("")
     for name in (comparison.before, comparison.after, "difference"):
-        table.add_column(escape(name), justify="right")
+        table.add_column(terminal.markup(name), justify="right")
     for name, (one, other) in comparison.metrics.items():
         told = (f"{wording.percent(i.value)}\n{wording.around(i)}" for i in (one, other))
         table.add_row(wording.METRICS[name], *told, f"{100 * (other.value - one.value):+.1f}")

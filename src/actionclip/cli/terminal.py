@@ -9,19 +9,28 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Literal, overload
 
+from actionclip import display
+
 if TYPE_CHECKING:
     from rich.progress import Progress
 
 
 def note(message: str) -> None:
-    """Say something that is good to know."""
-    print(f"note: {message}", file=sys.stderr)
+    """Print something that is good to know, on one line."""
+    print(f"note: {display.one_line(message)}", file=sys.stderr)
 
 
-def error(message: str) -> None:
-    """Say what went wrong, a line for each line of the message."""
-    for line in message.splitlines():
-        print(f"error: {line}", file=sys.stderr)
+def error(message: object) -> None:
+    """Print what is wrong, on one line; of an error that collects several, a line each."""
+    for line in getattr(message, "lines", [message]):
+        print(f"error: {display.one_line(line)}", file=sys.stderr)
+
+
+def markup(text: object) -> str:
+    """Return text from outside as rich prints it: on one line, character by character."""
+    from rich.markup import escape
+
+    return escape(display.one_line(text))
 
 
 @overload
@@ -54,7 +63,7 @@ class _Labelled(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         kind = "warning" if record.levelno >= logging.WARNING else "note"
-        return f"{kind}: {super().format(record)}"
+        return f"{kind}: {display.one_line(super().format(record))}"
 
 
 @contextmanager

@@ -111,7 +111,6 @@ def timeline(
 def _print_table(video: Path, moments: Sequence[Moment]) -> None:
     """Print a line for the video, then one for each moment, with a bar for its score."""
     from rich.console import Console
-    from rich.markup import escape
     from rich.table import Table
 
     from actionclip.timeline.page import clock
@@ -122,7 +121,7 @@ def _print_table(video: Path, moments: Sequence[Moment]) -> None:
     for moment in moments:
         times = f"    {clock(moment.start_seconds)}", f"– {clock(moment.end_seconds)}"
         bar = "█" * round(20 * moment.score) or "▏"
-        table.add_row(*times, escape(moment.label), f"{moment.score:.3f}", bar)
+        table.add_row(*times, terminal.markup(moment.label), f"{moment.score:.3f}", bar)
     console = Console(highlight=False, soft_wrap=False)
-    console.print(escape(str(video)), style="bold", soft_wrap=True)
+    console.print(terminal.markup(video), style="bold", soft_wrap=True)
     console.print(table if moments else "    none of these")

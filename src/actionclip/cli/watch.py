@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import signal
 import threading
 from collections.abc import Iterator
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from actionclip import display
 from actionclip.cli import options, terminal
 from actionclip.cli.recognize import DEFAULT_MODEL
 
@@ -104,7 +104,7 @@ def _line(event: Began | Ended) -> str:
         fields = {"event": "ended", **vars(event.moment)}
     else:
         fields = {"event": "started", **vars(event)}
-    return json.dumps(fields, ensure_ascii=False)
+    return display.to_json(fields)
 
 
 @contextmanager

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import json
 import os
 import statistics
 from collections import Counter, defaultdict
@@ -17,6 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+from actionclip import display
 from actionclip.data import frame_folders, label_similarity, reading, requirements
 from actionclip.data.annotations import Annotations, Example, FrameFolder, Split
 from actionclip.data.problems import Problems
@@ -71,7 +71,7 @@ class CheckReport:
 
     def to_json(self) -> str:
         """Give the report as one JSON document; `ok` is in it."""
-        return json.dumps({"ok": self.ok, **dataclasses.asdict(self)}, indent=2, ensure_ascii=False)
+        return display.to_json({"ok": self.ok, **dataclasses.asdict(self)}, indent=2)
 
 
 def check(

@@ -7,6 +7,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from actionclip import display
 from actionclip.data.check import CheckReport
 
 
@@ -32,13 +33,15 @@ def render(report: CheckReport) -> RenderableType:
 
 def _counts(report: CheckReport) -> Table:
     splits = list(report.splits)
-    table = Table(title=escape(report.data), show_footer=True)
+    table = Table(title=escape(display.one_line(report.data)), show_footer=True)
     table.add_column("label", footer=f"{len(report.counts)} labels")
     for split in splits:
         drawn = " (drawn)" if report.split_drawn else ""
         table.add_column(f"{split}{drawn}", footer=str(report.splits[split]), justify="right")
     for label, by_split in report.counts.items():
-        table.add_row(escape(label), *(str(by_split.get(split, 0)) for split in splits))
+        table.add_row(
+            escape(display.one_line(label)), *(str(by_split.get(split, 0)) for split in splits)
+        )
     return table
 
 
@@ -61,7 +64,10 @@ def _facts(report: CheckReport) -> list[RenderableType]:
 def _listed(title: str, lines: list[str]) -> list[RenderableType]:
     if not lines:
         return []
-    return [Text(f"\n{title}: {len(lines)}", style="bold"), *(Text(f"  {line}") for line in lines)]
+    return [
+        Text(f"\n{title}: {len(lines)}", style="bold"),
+        *(Text(f"  {display.one_line(line)}") for line in lines),
+    ]
 
 
 def _verdict(report: CheckReport) -> Text:

@@ -6,8 +6,18 @@ run.
 
 from dataclasses import dataclass, field
 
+from actionclip import display
+
 MAX_SHOWN = 20
 """An error message holds this many problems; `data check` shows all."""
+
+
+class ProblemsError(ValueError):
+    """Mistakes that were found, one a line."""
+
+    def __init__(self, lines: list[str]) -> None:
+        super().__init__("\n".join(lines))
+        self.lines = lines
 
 
 @dataclass
@@ -18,17 +28,17 @@ class Problems:
 
     def add(self, source: str, what: str) -> None:
         """Note a mistake: where it is written, what is wrong, and what to do."""
-        self.found.append(f"{source}: {what}")
+        self.found.append(display.one_line(f"{source}: {what}"))
 
     def raise_if_any(self) -> None:
         """Stop if there is a mistake.
 
         Raises:
-            ValueError: there is; the message has one line for each.
+            ProblemsError: there is; the message has one line for each.
         """
         if not self.found:
             return
         lines = self.found[:MAX_SHOWN]
         if len(self.found) > MAX_SHOWN:
             lines.append(f"… and {len(self.found) - MAX_SHOWN} more like these")
-        raise ValueError("\n".join(lines))
+        raise ProblemsError(lines)

@@ -180,6 +180,10 @@ def _read(
 def _check_labels(examples: Sequence[Example], names: Sequence[str], problems: Problems) -> None:
     """Find labels that are not in the list, each once."""
     known = set(names)
+    for label in names:
+        if not label_text.is_utf8(label):
+            source = next((e.source for e in examples if label in e.labels), "labels")
+            problems.add(source, f"the label {label!r} is not UTF-8; write it in UTF-8")
     for example in examples:
         for label in example.labels:
             if label not in known:

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import torch
 
+from actionclip import display
 from actionclip.data.annotations import Example
 from actionclip.evaluation import metrics
 from actionclip.evaluation.scored import Scored
@@ -61,7 +62,7 @@ def make(scored: Scored, root: Path) -> tuple[ClipResult, ...]:
     best = metrics.best_labels(scores, marked)
     results = []
     for place, example in enumerate(scored.annotations.examples):
-        path = Path(os.path.relpath(example.video, root)).as_posix()
+        path = display.writable(Path(os.path.relpath(example.video, root)).as_posix())
         results.append(
             ClipResult(
                 clip=path + _part(example),

@@ -8,7 +8,6 @@ count as wrong here).
 from __future__ import annotations
 
 import dataclasses
-import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,7 +16,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from actionclip import pages
+from actionclip import display, pages
 from actionclip.evaluation import bootstrap, wording
 from actionclip.evaluation.bootstrap import Interval
 from actionclip.evaluation.clip_results import ClipResult
@@ -84,7 +83,7 @@ class Comparison:
 
     def to_json(self) -> str:
         """Give the comparison as one JSON document."""
-        return json.dumps(dataclasses.asdict(self), indent=1, ensure_ascii=False, allow_nan=False)
+        return display.to_json(dataclasses.asdict(self), indent=1, allow_nan=False)
 
     def to_html(self) -> str:
         """Make a page of it."""

@@ -14,6 +14,7 @@ from typing import Literal
 
 import torch
 
+from actionclip import display
 from actionclip.data import reading
 from actionclip.data.annotations import Annotations, Split
 from actionclip.data.clips import Sampling
@@ -130,7 +131,7 @@ def run(
     answers = [scoring.answer(clips, question, scorer) for question in protocol.questions]
     setting = report.Setting(
         protocol=protocol.name,
-        data=str(data),
+        data=display.writable(str(data)),
         split=_split(protocol.annotations, annotations),
         model=subject.name,
         fingerprint=fingerprint.of_weights(model),

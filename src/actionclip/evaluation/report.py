@@ -16,6 +16,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from actionclip import display
 from actionclip.evaluation import clip_results, estimates, metrics
 from actionclip.evaluation.bootstrap import Interval
 from actionclip.evaluation.clip_results import ClipResult, WorstClip
@@ -122,7 +123,7 @@ class Report(BaseModel):
         """Give the report as one JSON document, the headline metrics first."""
         document = self.model_dump(mode="json")
         first = {name: document["metrics"][name] for name in HEADLINES if name in self.metrics}
-        return json.dumps(first | document, indent=1, ensure_ascii=False, allow_nan=False)
+        return display.to_json(first | document, indent=1, allow_nan=False)
 
 
 def read(path: Path) -> Report:
@@ -194,7 +195,10 @@ def make(
         split_hash=clip_results.digest(clips),
         labels=labels,
         seen_labels=tuple(label for label in labels if label in set(seen_labels)),
-        left_out=dict(scored.left_out),
+        left_out={
+            display.writable(source): display.writable(reason)
+            for source, reason in scored.left_out.items()
+        },
         metrics=found.metrics,
         draws=tuple(dict(draw) for draw in draws),
         label_results=tuple(map(LabelResult, labels, counts, found.by_label)),

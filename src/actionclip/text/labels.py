@@ -62,6 +62,10 @@ def check(labels: Sequence[str], source: str = "labels") -> list[str]:
         words = clean(label).casefold()
         if not words:
             raise ValueError(f"{source}: label {number} is empty; remove it or write an action")
+        if not is_utf8(label):
+            raise ValueError(
+                f"{source}: label {number} ({label!r}) is not UTF-8; write it in UTF-8"
+            )
         if words in seen:
             first = seen[words]
             raise ValueError(
@@ -70,6 +74,11 @@ def check(labels: Sequence[str], source: str = "labels") -> list[str]:
             )
         seen[words] = number
     return [normalize(label) for label in labels]
+
+
+def is_utf8(label: str) -> bool:
+    """Tell whether a label has no bytes that are no text, which towers cannot encode."""
+    return not any("\ud800" <= character <= "\udfff" for character in label)
 
 
 def read(path: Path) -> list[str]:

@@ -8,17 +8,17 @@ from __future__ import annotations
 import csv
 import html
 import io
-import json
 from collections.abc import Sequence
 from dataclasses import asdict, astuple, fields
 
+from actionclip import display
 from actionclip.timeline.moments import Moment
 
 
 def to_json(video: str, moments: Sequence[Moment]) -> str:
     """Give one document: `{"video", "moments": [{"start_seconds", "end_seconds", ...}]}`."""
     document = {"video": video, "moments": [asdict(moment) for moment in moments]}
-    return json.dumps(document, ensure_ascii=False, indent=2)
+    return display.to_json(document, indent=2)
 
 
 def to_csv(moments: Sequence[Moment]) -> str:

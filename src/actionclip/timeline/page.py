@@ -118,7 +118,8 @@ def _source(video: Path, place: Path) -> str:
     media_type, _ = mimetypes.guess_type(video.name)
     if media_type and video.stat().st_size <= MAX_EMBEDDED_BYTES:
         return pages.data_uri(video.read_bytes(), media_type)
-    return urllib.parse.quote(os.path.relpath(video.absolute(), place.absolute().parent))
+    path = os.path.relpath(video.absolute(), place.absolute().parent)
+    return urllib.parse.quote(os.fsencode(path))
 
 
 def _shown_labels(timeline: Timeline) -> list[str]:

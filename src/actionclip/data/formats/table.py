@@ -13,6 +13,7 @@ import math
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from actionclip import display
 from actionclip.data import frame_folders
 from actionclip.data.annotations import SPLITS, Annotations, Example, Split
 from actionclip.data.formats import columns, locator
@@ -102,6 +103,10 @@ def write(annotations: Annotations, table: Path, videos: Path | None = None) -> 
         if any(SEPARATOR in label for label in example.labels):
             raise ValueError(f"{example.source}: a label holds {SEPARATOR!r}; rename it")
         video = example.video.resolve()
+        if display.writable(str(video)) != str(video):
+            raise ValueError(
+                f"{example.video}: its name is not UTF-8, which a table cannot hold; rename it"
+            )
         if not video.is_relative_to(root):
             raise ValueError(
                 f"{example.video}: not in {root}, which {table.name} is relative to; "
