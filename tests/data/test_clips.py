@@ -1,5 +1,7 @@
+from fractions import Fraction
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 from hypothesis import given
@@ -63,6 +65,39 @@ def part(video: Path, start=None, end=None) -> Example:
 )
 def test_a_part_of_a_video_is_the_frames_that_touch_it(moving_square, start, end, span):
     assert clips.span(part(moving_square, start, end)) == span
+
+
+@pytest.fixture(scope="module")
+def uneven(tmp_path_factory) -> Path:
+    """Ten frames a second for two seconds, then one a second until second 10."""
+    path = tmp_path_factory.mktemp("uneven") / "uneven.mp4"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=10)
+        stream.width = stream.height = 32
+        stream.pix_fmt = "yuv420p"
+        stream.codec_context.time_base = Fraction(1, 1000)
+        for number in range(28):
+            frame = av.VideoFrame.from_ndarray(np.full((32, 32, 3), 9 * number, np.uint8))
+            milliseconds = 100 * number if number < 20 else 2000 + 1000 * (number - 20)
+            frame.pts, frame.time_base = milliseconds, Fraction(1, 1000)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    return path
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "span"),
+    [
+        (2.0, 8.0, range(20, 26)),  # by the average rate it would be 5 to 23
+        (2.5, 3.5, range(20, 22)),
+        (0.3, 0.3, range(3, 4)),
+        (9.2, 99.0, range(27, 28)),
+        (5.0, None, range(23, 28)),
+        (None, 1.0, range(10)),
+    ],
+)
+def test_times_of_a_part_are_those_of_an_uneven_video(uneven, start, end, span):
+    assert clips.span(part(uneven, start, end)) == span
 
 
 def test_the_wanted_frames_are_given_unless_only_keyframes_are_read(moving_square):

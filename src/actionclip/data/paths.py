@@ -52,6 +52,7 @@ def videos_by_stem(root: Path) -> Mapping[str, Sequence[Path]]:
     Benchmarks name their videos uniquely; where people put them, and in which container, differs.
     """
     found: dict[str, list[Path]] = defaultdict(list)
+    others: list[Path] = []
     seen: set[str] = set()
     for folder, subfolders, names in os.walk(root, followlinks=True):
         real = os.path.realpath(folder)  # a link can lead back up
@@ -64,6 +65,9 @@ def videos_by_stem(root: Path) -> Mapping[str, Sequence[Path]]:
             path = Path(folder, name)
             if files.is_named_like_a_video(path):
                 found[path.stem].append(path)
+            else:
+                others.append(path)
+    files.warn_of_others(root, others)
     return found
 
 

@@ -19,13 +19,12 @@ from av.packet import Packet
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
-from actionclip.video import choice
+from actionclip.video import choice, diagnosis
 from actionclip.video.clock import Clock
 
 logger = logging.getLogger(__name__)
 
 _PLAYLISTS = frozenset(["concat", "dash", "hls", "imf", "sdp"])
-_PLAYLIST_MARKS = (b"#EXTM3U", b"ffconcat version", b"<MPD", b"CompositionPlaylist")
 FORMATS = ",".join(sorted(av.formats_available - _PLAYLISTS))
 """Formats that are files of their own: what a playlist names is never opened."""
 _LARGE_PICTURE = 1280 * 720
@@ -73,9 +72,10 @@ def open_video(
 
 def version(path: Path) -> tuple[int, ...]:
     """Return numbers that change when the file does, or when the path leads to another one."""
-    if not path.exists():
+    try:
+        status = path.stat()
+    except OSError:
         return ()  # opening it will say so
-    status = path.stat()
     return status.st_size, status.st_mtime_ns, status.st_dev, status.st_ino
 
 
@@ -94,7 +94,7 @@ def choose_pictures(
     """
     pictures = choice.by_preference(container)
     if not pictures:
-        raise ValueError(f"{name}: the file has no pictures (only sound?); give a video")
+        raise ValueError(f"{name}: {diagnosis.why_no_pictures(name, container)}")
     chosen = next((stream for stream in pictures if stream.index == index), pictures[0])
     if chosen.codec_context is None:
         raise ValueError(f"{name}: the codec is not known here; convert the video to H.264")
@@ -114,10 +114,16 @@ def packets(
     """Give the coded pictures from the present position on, in the order of decoding.
 
     Their times are those of one clock. Where the file breaks off they end, with a warning.
+
+    Raises:
+        ValueError: they are encrypted.
     """
     clock = clock or Clock(container, stream)
     try:
-        yield from clock.continuous(filter(_has_data, container.demux(stream)))
+        for packet in clock.continuous(filter(_has_data, container.demux(stream))):
+            if packet.has_sidedata("encryption_info"):
+                raise ValueError(f"{path}: {diagnosis.ENCRYPTED}")
+            yield packet
     except av.error.MemoryError:
         raise
     except av.error.FFmpegError as error:
@@ -178,7 +184,7 @@ def _open(path: Path) -> InputContainer:
     except av.error.MemoryError:
         raise
     except (av.error.FFmpegError, OSError) as error:
-        raise ValueError(f"{path}: {_why_it_does_not_open(path, error)}") from error
+        raise ValueError(f"{path}: {diagnosis.why_not_opened(path, error)}") from error
 
 
 @functools.lru_cache(maxsize=16)
@@ -191,7 +197,11 @@ def _has_data(packet: Packet) -> bool:
 
 
 def _check_is_filled_file(path: Path) -> None:
-    if not path.exists():
+    try:
+        is_there = path.exists()
+    except OSError as error:
+        raise ValueError(f"{path}: {diagnosis.why_not_found(error)}") from error
+    if not is_there:
         raise FileNotFoundError(f"{path}: no such file; check the path")
     if path.is_dir():
         raise ValueError(f"{path}: this is a folder; give a video file")
@@ -213,17 +223,3 @@ def _check_size(path: str | Path, stream: VideoStream) -> None:
             f"{path}: the size of the pictures is unknown, or over the limit of {pixels} pixels; "
             "convert the video"
         )
-
-
-def _why_it_does_not_open(path: Path, error: Exception) -> str:
-    if isinstance(error, PermissionError):
-        return "permission to read the file is denied; change its permissions"
-    with path.open("rb") as file:
-        beginning = file.read(512)
-    if any(mark in beginning for mark in _PLAYLIST_MARKS):
-        return "this is a playlist; give the video file that it names"
-    if beginning[4:8] == b"ftyp":
-        return (
-            "the file is cut or was never finished (its index is missing); copy or record it again"
-        )
-    return "not a video that can be read; give a video (mp4, avi, mkv, webm, …)"

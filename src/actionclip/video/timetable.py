@@ -32,7 +32,7 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 from jaxtyping import Int64
 
-from actionclip.video import source
+from actionclip.video import diagnosis, source
 from actionclip.video.clock import Clock
 from actionclip.video.pixels import Geometry
 
@@ -232,7 +232,7 @@ def _opening(path: Path, *version: int) -> Opening:
         stream.thread_count = 1  # several would want several pictures before they give the first
         frame = next(source.frames(path, container, stream), None)
         if frame is None:
-            raise ValueError(f"{path}: no frame can be decoded; copy or record the video again")
+            raise ValueError(f"{path}: {diagnosis.why_no_frame(path)}")
         return opening_with(container, stream, frame)
 
 

@@ -24,6 +24,7 @@ _SPLIT_PARTS = re.compile("train(ing)?|test(ing)?|val(id(ation)?)?|dev")
 def read(folder: Path, problems: Problems) -> Annotations:
     """Read a folder; without splits all examples are in train, marked as to be drawn."""
     root = _without_wrappers(folder)
+    files.warn_of_others(root, _files(root))
     folders = _folders(root)
     splits = split_names.splits_of(entry.name for entry in folders)
     if not splits:
@@ -157,3 +158,9 @@ def _videos(folder: Path) -> list[Path]:
 def _entries(folder: Path) -> list[os.DirEntry[str]]:
     with os.scandir(folder) as entries:
         return [entry for entry in entries if not entry.name.startswith((".", "__"))]
+
+
+def _files(folder: Path) -> list[Path]:
+    """Give the files below a folder, without pictures, which can be frames of a clip."""
+    paths = (path for path in folder.rglob("*") if path.suffix.lower() not in _PICTURES)
+    return sorted(path for path in paths if path.is_file())
