@@ -149,13 +149,19 @@ def _in_folder(folder: Path) -> Detected | None:
         if any(file in known for known in found):
             continue
         words = _words(file)
+        reason = (
+            f"{file}: this file names videos of the folder, but its layout is not understood; write"
+            " it as a table with the header path,label,split, or move it elsewhere if it says"
+            " nothing about labels and splits"
+        )
         try:
             detected = _by_content(file)
-        except ValueError:
-            detected = None
-        if detected is None or not _has_labels(detected):
+            is_understood = detected is not None and _has_labels(detected)
+        except ValueError as mistake:
+            detected, is_understood, reason = None, False, str(mistake)
+        if detected is None or not is_understood:
             if sum(files.is_named_like_a_video(Path(name)) for name in names & words) > 1:
-                unknown.append(file)
+                unknown.append(reason)
         elif _names_videos(words, names):
             found[tuple(detected.files)] = detected
     groups = _join_split_folders(list(found.values()))
@@ -171,11 +177,7 @@ def _in_folder(folder: Path) -> Detected | None:
     if groups:
         return groups[0]
     if unknown:
-        raise ValueError(
-            f"{unknown[0]}: this file names videos of the folder, but its layout is not understood;"
-            " write it as a table with the header path,label,split, or move it elsewhere if it says"
-            " nothing about labels and splits"
-        )
+        raise ValueError(unknown[0])
     return None
 
 
@@ -203,7 +205,7 @@ def _join_split_folders(found: Sequence[Detected]) -> list[Detected]:
 def _has_labels(detected: Detected) -> bool:
     """Say whether a table has columns for videos and labels, and whether a list is one."""
     if detected.format == "list":
-        return lists.is_list(detected.path)
+        return lists.is_list(detected.path) and not lists.are_remarks(detected.path)
     if detected.format == "table":
         header = next((cells for _, cells in rows.read_rows(detected.path)), {})
         roles = columns.understand(list(header))[0].of
@@ -224,8 +226,8 @@ def _words(file: Path) -> set[str]:
         return {Path(cell).name for cell in cells}
     try:
         text = read_text(file)
-    except ValueError:
-        return set()
+    except ValueError:  # in another encoding, which is told if it names videos
+        text = file.read_text(encoding="latin-1")
     words = set(re.findall(r"[^\s,;\t\"'|<>\[\]{}:=/\\]+", text))
     words |= {label_studio.without_prefix(word) for word in words}
     return words.union(*(re.split(r"[,;\t/\"]", line) for line in text.split("\n")))

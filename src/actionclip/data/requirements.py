@@ -27,8 +27,8 @@ def unmet(annotations: Annotations) -> Iterator[str]:
     if annotations.split_drawn:
         yield (
             "no clip can be held out for testing, because no label has two clips that are not"
-            " near-copies; add a second clip to at least one label (a model can be evaluated"
-            " without)"
+            " near-copies; add a second clip to at least one label; a model can be evaluated"
+            " without it"
         )
     else:
         yield (

@@ -482,6 +482,46 @@ def test_labels_that_look_like_something_else_are_questioned(
     assert question in caplog.text
 
 
+def test_a_table_in_another_encoding_is_not_passed_over(tmp_path, place_videos):
+    place_videos("run/clip_a.mp4", "run/clip_b.mp4")
+    text = "path,label\nrun/clip_a.mp4,café\nrun/clip_b.mp4,run\n"
+    (tmp_path / "train.csv").write_bytes(text.encode("latin-1"))
+    assert "train.csv:2: not UTF-8 text" in mistake_in(tmp_path)
+
+
+def test_remarks_about_videos_are_no_labels(tmp_path, place_videos, write):
+    place_videos("run/clip_a.mp4", "run/clip_b.mp4", "jump/clip_c.mp4")
+    write("notes.txt", "clip_a.mp4 is dark\nclip_b.mp4 shakes\nclip_c.mp4 is fine\n")
+    assert "notes.txt: this file names videos of the folder, but" in mistake_in(tmp_path)
+
+
+def test_a_single_label_with_folders_in_it_is_questioned(tmp_path, place_videos):
+    place_videos("mine/run/a.mp4", "mine/run/b.mp4", "mine/jump/c.mp4", "mine/jump/d.mp4")
+    [question] = reading.read(tmp_path).questions
+    assert question.endswith(f"(jump, run) are the labels, name {tmp_path / 'mine'}")
+    assert reading.read(tmp_path / "mine").labels == ("jump", "run")
+
+
+def test_folders_around_the_labels_are_entered(tmp_path, place_videos):
+    around = "tiny-Kinetics-400/raw-part/compress"
+    place_videos(*(f"{around}/{label}/{i}.mp4" for label in ("run", "jump") for i in "ab"))
+    assert reading.read(tmp_path).labels == ("jump", "run")
+
+
+def test_lists_of_mmaction2_are_relative_to_the_folder_of_their_split(
+    tmp_path, place_videos, write
+):
+    place_videos("videos_train/run/clip_a.mp4", "videos_train/jump/clip_b.mp4")
+    place_videos("videos_val/run/clip_c.mp4", "videos_val/jump/clip_d.mp4")
+    write("annotations/label_map_k400.txt", "jump\nrun\n")
+    write("kinetics400_train_list_videos.txt", "run/clip_a.mp4 1\njump/clip_b.mp4 0\n")
+    write("kinetics400_val_list_videos.txt", "run/clip_c.mp4 1\njump/clip_d.mp4 0\n")
+    names = label_sets.find_file(str(tmp_path / "annotations" / "label_map_k400.txt"))
+    data = reading.read(tmp_path, labels=names)
+    assert data.splits == {"train": 2, "val": 2}
+    assert {e.video.parent.name for e in data.examples if e.labels == ("run",)} == {"run"}
+
+
 def test_labels_in_a_table_that_look_like_splits_are_questioned(place_videos, write):
     place_videos("a.mp4", "b.mp4")
     data = reading.read(write("clips.csv", "path,label\na.mp4,train\nb.mp4,val_256\n"))

@@ -43,9 +43,9 @@ def read(lists: Mapping[Split, Path] | Path, videos: Path, problems: Problems) -
         where = Locator(videos, [path.parent / "data", path.parent])
         for name, tags, label in _samples(read_json(path)):
             source = f"{path}:{name}"
-            tagged = next((found for tag in tags if (found := split_named(tag))), None)
-            has_splits |= tagged is not None
-            of_sample = tagged or split
+            named: list[Split] = [one for one in map(split_named, tags) if one]
+            has_splits |= bool(named)
+            of_sample = named[0] if named else split
             try:
                 video = where.find_by_id(Path(name).name) or where.find(name)
                 frames = where.frames_of(video)

@@ -79,7 +79,16 @@ def _read_without_splits(root: Path, problems: Problems) -> Annotations:
             " train, val and test, or write an annotations.csv with the header path,label,split",
         )
     examples = list(_read_labels(root, "train", problems))
-    return Annotations(tuple(examples), (), True, layout=f"a folder per label in {root}")
+    questions = []
+    groups = {example.group for example in examples if example.group}
+    if len(names) == 1 and len(groups) > 1:
+        some = ", ".join(sorted(groups)[:3])
+        questions.append(
+            f"{names[0]!r} is read as the only label; if the folders in it ({some}) are the labels,"
+            f" name {root / names[0]}"
+        )
+    layout = f"a folder per label in {root}"
+    return Annotations(tuple(examples), (), True, layout=layout, questions=tuple(questions))
 
 
 def _read_labels(folder: Path, split: Split, problems: Problems) -> Iterator[Example]:

@@ -96,6 +96,14 @@ def is_list(path: Path) -> bool:
     return sum(found) * 2 > len(found) and (found[0] or is_header)
 
 
+def are_remarks(path: Path) -> bool:
+    """Say whether a file says something else about each video, such as "clip.mp4 is too dark"."""
+    lines = [line.strip() for line in read_text(path).split("\n") if line.strip()]
+    matches = [_VIDEO_AND_WORDS.fullmatch(line) for line in lines]
+    words = [m["label"] for m in matches if m and not m["label"].replace(" ", "").isdecimal()]
+    return len(words) > 2 and len(set(words)) == len(words)
+
+
 def _example(line: _Line, layout: str, split: Split, where: Locator) -> Example:
     """Make an example of a line.
 
