@@ -2,7 +2,9 @@
 
 import json
 import unicodedata
+from fractions import Fraction
 
+import av
 import pytest
 
 from actionclip.data import reading
@@ -168,6 +170,25 @@ def test_a_list_with_offsets_has_parts(tmp_path, place_frames, place_videos, wri
     [example] = reading.read(write("val.txt", "a.mp4 5 10 1\n")).of_split("val").examples
     assert (example.start_seconds, example.end_seconds) == pytest.approx((0.55, 1.45))
     assert "path start frames label" in reading.read(tmp_path / "val.txt").layout
+
+
+def test_frames_of_a_variable_rate_are_the_same_frames(tmp_path, square_frames, write):
+    from actionclip.data import clips
+
+    with av.open(str(tmp_path / "a.mp4"), "w") as video:
+        stream = video.add_stream("mpeg4", rate=10)
+        stream.height, stream.width = square_frames.shape[1:3]
+        stream.time_base = stream.codec_context.time_base = Fraction(1, 1000)
+        for picture, ticks in zip(
+            square_frames, (0, 20, 40, 60, 2000, 2500, 2520, 9000), strict=False
+        ):
+            frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
+            frame.pts, frame.time_base = ticks, Fraction(1, 1000)
+            video.mux(stream.encode(frame))
+        video.mux(stream.encode())
+    write("labels.txt", "run\njump\n")
+    data = reading.read(write("train.txt", "path start frames label\na.mp4 1 3 1\na.mp4 5 2 0\n"))
+    assert [clips.span(example) for example in data.examples] == [range(1, 4), range(5, 7)]
 
 
 def test_an_ambiguous_list_is_refused_and_its_first_line_can_say_what_it_is(

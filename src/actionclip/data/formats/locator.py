@@ -16,6 +16,8 @@ from actionclip.data.annotations import Example, FrameFolder
 from actionclip.video import files
 from actionclip.video.limits import SHARED_DECODER
 
+_MOST_HALVINGS = 50
+
 
 class Locator:
     """Finds the videos that the lines of one annotation file name."""
@@ -121,10 +123,26 @@ def part_of(example: Example, first: int, last: int) -> Example:
     else:
         info = SHARED_DECODER.probe(example.video)
         available = info.num_frames
-        begin, end = ((number + 0.5) / info.frame_rate for number in (first, last))
-        changed = dataclasses.replace(example, start_seconds=begin, end_seconds=end)
+        changed = example
     if not 0 <= first <= last < available:
         raise ValueError(
             f"frames {first} to {last} are not in the video, which has {available}; correct them"
         )
+    if example.frames is None:
+        begin, end = (_seconds_in(example.video, number) for number in (first, last))
+        changed = dataclasses.replace(example, start_seconds=begin, end_seconds=end)
     return changed
+
+
+def _seconds_in(video: Path, number: int) -> float:
+    """Give a time at which a frame is on screen; frames can last for different times."""
+    info = SHARED_DECODER.probe(video)
+    low, high = info.start_seconds, info.start_seconds + info.duration_seconds
+    seconds = low + (number + 0.5) / info.frame_rate
+    for _ in range(_MOST_HALVINGS):
+        shown = SHARED_DECODER.frames_between(video, 0.0, seconds).stop - 1
+        if shown == number:
+            break
+        low, high = (seconds, high) if shown < number else (low, seconds)
+        seconds = (low + high) / 2
+    return seconds
