@@ -104,7 +104,7 @@ def _sync_all(path: Path) -> None:
 
 def _replace_folder(new: Path, old: Path) -> None:
     """Exchange two folders; where the system cannot, `old` is absent for a moment."""
-    if _exchange(new, old):
+    if exchange(new, old):
         return
     away = old.with_name(f".unfinished-{secrets.token_hex(8)}")
     old.rename(away)
@@ -116,7 +116,7 @@ def _replace_folder(new: Path, old: Path) -> None:
     shutil.rmtree(away, ignore_errors=True)
 
 
-def _exchange(one: Path, other: Path) -> bool:
+def exchange(one: Path, other: Path) -> bool:
     """Exchange two paths in one step; False where the system or its file system cannot."""
     paths = os.fsencode(one), os.fsencode(other)
     with contextlib.suppress(AttributeError, OSError):  # no such library, no such function

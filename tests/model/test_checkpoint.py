@@ -3,6 +3,7 @@ import logging
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -71,6 +72,56 @@ def test_a_save_that_fails_leaves_the_old_checkpoint(tiny_model: ActionCLIP, tmp
         tiny_model.save(folder)
     assert ActionCLIP.load(folder).config == tiny_model.config
     assert sorted(p.name for p in tmp_path.iterdir()) == ["official.pt", "saved"]
+
+
+def test_a_reader_during_a_switch_gets_the_old_or_the_new_checkpoint_whole(
+    tiny_model: ActionCLIP, tmp_path: Path
+):
+    """Each version has as many frames as its logit scale says."""
+
+    def version(number: int) -> ActionCLIP:
+        model = tiny_model.with_visual_prompts(num_frames=number)
+        with torch.no_grad():
+            model.logit_scale.fill_(number)
+        return model
+
+    one, other = version(1), version(2)
+    one.save(tmp_path / "saved")
+    (tmp_path / "saved" / "state.pt").write_bytes(b"of the run")
+    stopped = threading.Event()
+
+    def write() -> None:
+        while not stopped.is_set():
+            other.save(tmp_path / "saved")
+            one.save(tmp_path / "saved")
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        for _ in range(8):
+            found = ActionCLIP.load(tmp_path / "saved")
+            assert found.config.num_frames == int(found.logit_scale)
+    finally:
+        stopped.set()
+        writer.join()
+    assert (tmp_path / "saved" / "state.pt").read_bytes() == b"of the run"
+
+
+def test_the_files_of_a_checkpoint_have_the_permissions_of_any_other(
+    tiny_model: ActionCLIP, tmp_path: Path
+):
+    (tmp_path / "usual").write_text("")
+    tiny_model.save(tmp_path / "saved")
+    modes = {path.stat().st_mode for path in (tmp_path / "saved").iterdir()}
+    assert modes == {(tmp_path / "usual").stat().st_mode}
+
+
+def test_a_checkpoint_is_saved_where_a_link_points_to(tiny_model: ActionCLIP, tmp_path: Path):
+    tiny_model.save(tmp_path / "real")
+    (tmp_path / "link").symlink_to("real")
+    tiny_model.with_visual_prompts(temporal_head="lstm").save(tmp_path / "link")
+    assert (tmp_path / "link").is_symlink()
+    assert ActionCLIP.load(tmp_path / "real").config.temporal_head == "lstm"
 
 
 def test_wrong_tensors_of_a_checkpoint_are_named(tiny_model: ActionCLIP, tmp_path: Path):

@@ -158,6 +158,28 @@ def test_a_name_is_fetched_once_and_then_needs_no_network(hub: Hub, tmp_path: Pa
     assert hub.requests == []
 
 
+def test_a_repository_of_open_clip_is_fetched_beside_its_configuration(
+    hub: Hub, tmp_path: Path, expected: str, reference_clip: torch.nn.Module
+):
+    for path in hub.folder.iterdir():
+        path.unlink()
+    (hub.folder / "config.json").write_text('{"architecture": "of timm"}')
+    (hub.folder / "open_clip_config.json").write_text('{"model_cfg": {"quick_gelu": true}}')
+    torch.save(reference_clip.state_dict(), hub.folder / "open_clip_pytorch_model.bin")
+    for offline in (False, True):
+        assert run(LOAD, hub.address, tmp_path / "home", offline=offline) == expected
+
+
+def test_an_index_that_names_files_elsewhere_is_refused(hub: Hub, tmp_path: Path):
+    (hub.folder / "model.safetensors").unlink()
+    index = hub.folder / "model.safetensors.index.json"
+    index.write_text('{"weight_map": {"a": "../../../escaped"}}')
+    (hub.folder.parent / "escaped").write_text("secret")
+    answer = run(FETCH, hub.address, tmp_path / "home")
+    assert "refused, it names '../../../escaped'" in answer
+    assert not any("escaped" in request for request in hub.requests)
+
+
 def test_a_transfer_that_is_cut_goes_on(hub: Hub, tmp_path: Path):
     hub.cut_after, hub.num_cuts = 5000, 2
     assert Path(run(FETCH, hub.address, tmp_path / "home")).read_bytes() == weights(hub)

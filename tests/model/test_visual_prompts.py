@@ -52,6 +52,53 @@ def test_with_shift_a_frame_knows_its_neighbour_and_without_it_does_not(
     assert difference[:, 3].abs().max() > 1e-4
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"shift": True},
+        {"joint": True},
+        {"num_frames": 3},
+        {"temporal_head": "lstm"},
+        {"shift": True, "temporal_head": "transformer"},
+        {},
+    ],
+)
+def test_the_model_that_a_changed_one_is_made_of_stays_as_it_was(
+    tiny_model: ActionCLIP, clips: torch.Tensor, change: dict
+):
+    config = tiny_model.config
+    with torch.inference_mode():
+        before = tiny_model.embed_clips(clips)
+    changed = tiny_model.with_visual_prompts(**change)
+    assert changed is not tiny_model
+    with torch.no_grad():
+        for parameter in changed.parameters():
+            parameter.zero_()
+    changed.in_precision("bf16")
+    assert tiny_model.config == config
+    with torch.inference_mode():
+        assert torch.equal(tiny_model.embed_clips(clips), before)
+
+
+def test_positions_in_time_that_were_learnt_stay_when_something_else_changes(
+    tiny_model: ActionCLIP,
+):
+    joint = tiny_model.with_visual_prompts(joint=True)
+    assert isinstance(joint.encoder, ClipEncoder)
+    assert joint.encoder.time_positions is not None
+    torch.nn.init.normal_(joint.encoder.time_positions)
+    both = joint.with_visual_prompts(shift=True)
+    assert isinstance(both.encoder, ClipEncoder)
+    assert both.encoder.time_positions is not None
+    assert torch.equal(both.encoder.time_positions, joint.encoder.time_positions)
+
+
+def test_new_heads_and_positions_are_made_on_the_device_of_the_model(tiny_model: ActionCLIP):
+    model = tiny_model.to("meta")  # stands for a GPU
+    model._set_visual_prompts("transformer", None, None, joint=True, head_initialisation="identity")
+    assert {parameter.device.type for parameter in model.parameters()} == {"meta"}
+
+
 @pytest.mark.parametrize("prompt", ["shift", "joint"])
 @torch.inference_mode()
 def test_frames_of_one_clip_never_leak_into_another(

@@ -34,8 +34,10 @@ def fetch(name: str) -> Path:
             announced.
     """
     config = _fetch_file(name, hub_folder.CONFIG, revision=None)
-    is_theirs = config is not None and "model_type" in hub_folder.read_json(config)
-    other = None if is_theirs else _fetch_file(name, open_clip.CONFIG, revision=None)
+    other = None
+    if config is None or not {"model_type", "encoder"} & hub_folder.read_json(config).keys():
+        revision = None if config is None else config.parent.name
+        other = _fetch_file(name, open_clip.CONFIG, revision)
     config = config or other
     if config is None:
         raise ValueError(

@@ -189,7 +189,7 @@ class _Scene:
             steps = windows.clip_steps(first_slot * stride, end_step, self._model.config.num_frames)
             clips.append(torch.stack([self._frames[step - first_kept] for step in steps]))
         embeddings = self._model.embed_frame_features(torch.stack(clips))  # (B, D)
-        scores = self._score(embeddings).double().cpu().numpy()  # (B, N)
+        scores = self._score(embeddings).cpu().double().numpy()  # (B, N)
         for (first_slot, end_slot), row in zip(found, scores, strict=True):
             for slot in range(first_slot, end_slot):
                 self._sums[slot - self._num_means].add(row)

@@ -107,11 +107,15 @@ class RunFolder:
             for file in new.iterdir():
                 atomic_write.sync(file)
             atomic_write.sync(new)
-        if folder.exists():
-            folder.rename(_beside(folder, "old"))
-        new.rename(folder)
+        old = _beside(folder, "old")
+        if folder.exists() and atomic_write.exchange(new, folder):
+            old = new
+        else:  # `claim` puts the old one back if this is interrupted
+            if folder.exists():
+                folder.rename(old)
+            new.rename(folder)
         atomic_write.sync(folder.parent)
-        shutil.rmtree(_beside(folder, "old"), ignore_errors=True)
+        shutil.rmtree(old, ignore_errors=True)
 
     def write_rows(self, rows: Sequence[Row]) -> None:
         """Write the metrics of all epochs so far, and draw them."""
