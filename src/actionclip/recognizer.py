@@ -308,6 +308,8 @@ class Recognizer:
         labels: Sequence[str],
         templates: Sequence[str] | None = None,
         on_progress: Callable[[int, int], None] = lambda done, total: None,
+        *,
+        raw: bool = False,
     ) -> Float[Tensor, "K N D"]:
         """Embed every label in every template; what was embedded before is not embedded again.
 
@@ -315,8 +317,9 @@ class Recognizer:
             labels: any actions, in your own words.
             templates: sentences with a hole `{}`; by default the model's own.
             on_progress: told how many of the new prompts are done, and how many there are.
+            raw: leave the labels as they are instead of making words of them.
         """
-        return self._labels.embed(labels, templates, on_progress)
+        return self._labels.embed(labels, templates, on_progress, raw=raw)
 
     def choose_labels(self, labels: Sequence[str] | None) -> Sequence[str]:
         """Return the given labels, or those that the model was trained on if none are given."""

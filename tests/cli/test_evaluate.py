@@ -107,3 +107,40 @@ def test_a_mistake_is_one_line_and_status_2(run, data, tmp_path, arguments, comp
     assert (status, out) == (2, "")
     assert len(errors) == 1
     assert complaint in errors[0]
+
+
+def test_a_report_says_whether_clips_were_tested_like_the_official_code(run, data, tiny_clip):
+    arguments = ("--model", tiny_clip, "--data", data, "--workers", 0)
+    _, out, _ = run(*arguments, "--like", "official")
+    assert "16 templates · 1 view of each clip · like the official code · split val" in out
+    _, out, _ = run(*arguments, "--like", "official", "--json")
+    assert json.loads(out)["setting"]["like"] == "official"
+    _, out, _ = run(*arguments, "--json")
+    assert json.loads(out)["setting"]["like"] == "default"
+
+
+def test_lite_gets_the_sixteen_templates_where_it_is_tested_like_the_official_code(run, data):
+    _, out, _ = run(
+        *("--model", "lite", "--data", data, "--workers", 0, "--like", "official", "--json")
+    )
+    assert len(json.loads(out)["setting"]["templates"]) == 16
+
+
+def test_conventions_that_do_not_exist_are_one_line_and_status_2(run, data):
+    status, out, err = run("--model", "lite", "--data", data, "--like", "oficial")
+    assert (status, out) == (2, "")
+    assert "--like: unknown 'oficial'; known: ['default', 'official']" in err
+
+
+def test_what_was_trained_like_the_official_code_is_tested_so_unless_told_otherwise(
+    run, data, tiny_clip, tmp_path
+):
+    model = tmp_path / "run" / "best"
+    shutil.copytree(tiny_clip, model)
+    recipe = f'like = "official"\n[data]\npath = "{data}"\n[prompts]\ntemplates = ["a {{}}"]\n'
+    (tmp_path / "run" / "recipe.toml").write_text(recipe)
+    arguments = ("--model", model, "--data", data, "--workers", 0, "--json")
+    for more, expected in (((), "official"), (("--like", "default"), "default")):
+        _, out, _ = run(*arguments, *more)
+        assert json.loads(out)["setting"]["like"] == expected
+        assert json.loads(out)["setting"]["templates"] == ["a {}"]

@@ -71,3 +71,31 @@ def test_what_goes_with_data_is_a_key_of_a_recipe(run, option):
     status, _, err = run("a.toml", option, "x")
     assert status == 2
     assert f"{option} goes with --data; in a recipe it is " in err
+
+
+def test_any_recipe_is_trained_like_the_official_code_and_says_so(
+    run, tmp_path, squares, tiny_clip
+):
+    (tmp_path / "mine.toml").write_text(
+        f'[model]\nstart = "{tiny_clip}"\n[data]\npath = "{squares}"\nnum_workers = 0\n'
+        "[optim]\nepochs = 1\nwarmup_epochs = 0\nbatch_size = 9\n[computing]\ntrackers = []\n"
+    )
+    status, _, err = run("mine.toml", "--like", "official", "--output", "run", "--device", "cpu")
+    assert status == 0, err
+    assert (tmp_path / "run" / "recipe.toml").read_text().startswith('like = "official"\n')
+
+
+def test_without_a_recipe_all_is_trained_like_the_official_code(run, tmp_path, squares):
+    status, out, _ = run(
+        *("--data", squares, "--like", "official", "--output", "run", "--model", "nowhere")
+    )
+    assert status == 2  # there is no such model; the recipe was printed before
+    assert out.startswith('like = "official"\n')
+    assert "freeze" not in out
+
+
+def test_a_recipe_that_says_otherwise_is_not_overruled(run, tmp_path):
+    (tmp_path / "mine.toml").write_text('like = "default"\n[data]\npath = "x"\n')
+    status, _, err = run("mine.toml", "--like", "official")
+    assert status == 2
+    assert 'mine.toml: says like = "default"; change it there to "official"' in err

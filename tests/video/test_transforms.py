@@ -3,6 +3,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 
 from actionclip.video import decode, transforms
 
@@ -80,3 +81,36 @@ def test_the_clip_for_testing_is_square_whatever_the_frames(size):
     clip = transforms.test_clip(np.full((2, *size, 3), 255, np.uint8), 32, 28)
     assert clip.shape == (2, 3, 28, 28)
     assert clip.min() > 0.99
+
+
+def test_sizes_and_offsets_of_the_official_resize_and_crop(shared):
+    rows = np.load(shared / "golden" / "official_recipe.npz")["crop"].tolist()
+    for width, height, scaled_width, scaled_height, left, top in rows:
+        place = np.arange(width, dtype=np.float32) / width * 255
+        frame = np.broadcast_to(place[None, :, None], (height, width, 3)).astype(np.uint8)
+        scaled = transforms.resize_short_side_bicubic(frame[None], 256)
+        assert scaled.shape[1:3] == (scaled_height, scaled_width)
+        numbers = np.arange(scaled_height * scaled_width, dtype=np.int64)
+        numbered = numbers.reshape(scaled_height, scaled_width)[None, :, :, None].repeat(3, -1)
+        low = (numbered % 256).astype(np.uint8)
+        cropped = transforms.centre_crop(low, 224, round)
+        assert np.array_equal(cropped, low[:, top : top + 224, left : left + 224])
+
+
+@pytest.mark.parametrize("size", [(60, 80), (80, 60), (31, 47)])
+def test_bicubic_scaling_is_that_of_pillow(size):
+    frame = np.random.default_rng(0).integers(0, 256, (*size, 3), dtype=np.uint8)
+    height, width = size
+    scaled = (24, int(24 * height / width)) if width < height else (int(24 * width / height), 24)
+    expected = np.asarray(Image.fromarray(frame).resize(scaled, Image.Resampling.BICUBIC))
+    assert np.array_equal(transforms.resize_short_side_bicubic(frame[None], 24)[0], expected)
+
+
+def test_bicubic_scaling_leaves_frames_of_the_right_size_alone(frames):
+    assert transforms.resize_short_side_bicubic(frames, 60) is frames
+
+
+def test_a_crop_between_two_pixels_takes_the_even_one_or_the_first(frames):
+    wide = np.concatenate([frames, frames[:, :, :3]], axis=2)  # 83 wide: 11.5 beside a crop of 60
+    assert np.array_equal(transforms.centre_crop(wide, 60), wide[:, :, 11:71])
+    assert np.array_equal(transforms.centre_crop(wide, 60, round), wide[:, :, 12:72])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import shlex
 import sys
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from actionclip import display
+from actionclip import conventions, display
 from actionclip.cli import options, terminal
 
 if TYPE_CHECKING:
@@ -55,6 +56,12 @@ def evaluate(
     windows: Annotated[int, typer.Option(min=1, help="Clips of each video.")] = 1,
     crops: Annotated[int, typer.Option(help="Of each clip: 1 or 3.")] = 1,
     seed: Annotated[int, typer.Option(help="Of the draws behind the intervals.")] = 0,
+    like: Annotated[
+        str | None,
+        typer.Option(
+            help="official: test as the official code does; default; or else as it was trained."
+        ),
+    ] = None,
     as_json: options.AsJson = False,
     report: Annotated[
         Path | None, typer.Option(metavar="FILE.html", help="Write a page to look at.")
@@ -85,6 +92,8 @@ def evaluate(
     candidates = label_sets.find_file(labels) if labels else None
     learnt = label_sets.find(trained_on) if trained_on else None
     sentences = prompts.read(templates) if templates else None
+    if like is not None:
+        like = conventions.check(like, "--like")
     for place in (report, markdown, output):
         if place is not None:
             pages.check_place(place)
@@ -118,14 +127,22 @@ def evaluate(
         candidates = candidates or prepare.labels_of(given.data)
     annotations = evaluation.read(data, videos, candidates, whole_videos=is_whole)
     device, is_first = _join_processes(device)
-    subject = trained.subject(model, given, templates=sentences, trained_on=learnt, device=device)
-    sampling = given.data.sampling if given else subject.recognizer.model.task.sampling
+    subject = trained.subject(
+        model, given, templates=sentences, trained_on=learnt, device=device, precision="fp32"
+    )
+    evaluated = subject.recognizer.model
+    sampling = given.data.sampling if given else evaluated.task.sampling
+    chosen = conventions.named(like or (given.like if given else evaluated.task.like))
+    if chosen is conventions.DEFAULT:
+        evaluated.in_precision("auto")
+    elif not (sentences or given or evaluated.task.templates):
+        subject = dataclasses.replace(subject, templates=prompts.PAPER)
     with terminal.counter("looking at the videos", "clips") as count:
         found = evaluation.run(
             subject,
             annotations,
             data,
-            Conditions(protocol, split, sampling, windows, crops, seed),  # type: ignore[arg-type]  # split was checked
+            Conditions(protocol, split, sampling, windows, crops, seed, chosen),  # type: ignore[arg-type]  # split was checked
             batch_size=batch_size,
             num_workers=workers,
             command=display.writable(shlex.join(["actionclip", *sys.argv[1:]])),

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from actionclip import conventions
 from actionclip.cli import options, terminal
 
 
@@ -39,6 +40,9 @@ def train(
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with the run in DIR, if there is one.")
     ] = False,
+    like: Annotated[
+        str, typer.Option(help="official: train and test as the official code does.")
+    ] = "default",
     device: options.Device = None,
 ) -> None:
     """Train a model on your clips; DIR/best and DIR/last are checkpoints for --model.
@@ -61,8 +65,10 @@ def train(
     assert named_after is not None
     output = output or Path("runs") / named_after.resolve().stem
 
+    chosen = conventions.check(like, "--like")
     try:
         from actionclip.training import fit
+        from actionclip.training import recipe as recipes
     except ModuleNotFoundError as error:
         raise ModuleNotFoundError(
             f"training needs {error.name}: pip install 'actionclip[train]'"
@@ -71,9 +77,11 @@ def train(
     from actionclip.training.train import Stopped
 
     if data is not None:
-        text = _suggested(data, videos, labels, model or "lite", output, device)
+        text = _suggested(data, videos, labels, model or "lite", output, device, chosen)
     else:
         text = text_files.read_text(named_after)
+    if chosen != "default":
+        text = recipes.with_like(text, chosen, str(named_after))
     try:
         with terminal.progress("clips") as encoding, terminal.progress("clips") as training:
             features = encoding.add_task("computing features", total=None, visible=False)
@@ -109,6 +117,7 @@ def _suggested(
     model: str,
     output: Path,
     device: str | None,
+    like: conventions.Like,
 ) -> str:
     """Choose a recipe and print it; a run that goes on keeps the one it began with."""
     import torch
@@ -122,7 +131,7 @@ def _suggested(
     has_gpu = device != "cpu" and torch.cuda.is_available()
     chosen = {"path": str(data), "videos": str(videos) if videos else None, "labels": labels}
     chosen = recipes.Data(**{key: value for key, value in chosen.items() if value is not None})
-    text = recipes.write(suggestion.suggest(chosen, model, has_gpu=has_gpu)) + "\n"
+    text = recipes.write(suggestion.suggest(chosen, model, has_gpu=has_gpu, like=like)) + "\n"
     print(text)
     return text
 

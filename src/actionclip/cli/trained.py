@@ -22,6 +22,7 @@ def subject(
     templates: Sequence[str] | None = None,
     trained_on: Sequence[str] | None = None,
     device: str | None = None,
+    precision: str = "auto",
 ) -> Subject:
     """Load a model to be evaluated.
 
@@ -31,12 +32,13 @@ def subject(
         templates: by default those of the recipe or the checkpoint, or else the model's own.
         trained_on: the labels that it was trained on, in their order; by default the checkpoint's.
         device: cpu or cuda; a GPU if there is one.
+        precision: of the towers, as in `Recognizer.load`.
 
     Raises:
         FileNotFoundError: there is no such model.
         ValueError: it is a classifier, and its labels are unknown.
     """
-    recognizer = Recognizer.load(model, device=device)
+    recognizer = Recognizer.load(model, device=device, precision=precision)
     loaded = recognizer.model
     if loaded.task == Task():
         loaded.task = _task_of_run(Path(model), needs_labels=trained_on is None)

@@ -50,6 +50,8 @@ class LabelEmbedder:
         labels: Sequence[str],
         templates: Sequence[str] | None = None,
         on_progress: Progress = lambda done, total: None,
+        *,
+        raw: bool = False,
     ) -> Float[Tensor, "K N D"]:
         """Embed every label in every template.
 
@@ -57,13 +59,15 @@ class LabelEmbedder:
             labels: any actions.
             templates: sentences with a hole `{}`; by default the model's own.
             on_progress: called with how many of the new prompts are done, and how many there are.
+            raw: leave the labels as they are instead of making words of them.
 
         Raises:
             ValueError: a label is empty or given twice, a template has not exactly one hole.
         """
         templates = self.templates if templates is None else templates
         labels = label_lists.check(labels)
-        embeddings = self.embed_sentences(prompts.fill(templates, labels), on_progress)
+        sentences = prompts.fill(templates, labels, raw=raw)
+        embeddings = self.embed_sentences(sentences, on_progress)
         return embeddings.unflatten(0, (len(templates), len(labels)))  # (K, N, D)
 
     @torch.inference_mode()

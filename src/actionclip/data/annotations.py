@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -59,11 +59,17 @@ class Annotations:
     """How the data set was read, in one sentence."""
     questions: tuple[str, ...] = ()
     """What looks like a mistake, but need not be one."""
+    raw_labels: Mapping[str, str] = field(default_factory=dict)
+    """How the data set writes each label, such as `ApplyEyeMakeup`; see `written`."""
 
     @property
     def is_multi_label(self) -> bool:
         """True if some example has several labels, or none."""
         return any(len(example.labels) != 1 for example in self.examples)
+
+    def written(self, labels: Sequence[str]) -> list[str]:
+        """Give labels as the data set writes them."""
+        return [self.raw_labels.get(label, label) for label in labels]
 
     @property
     def splits(self) -> dict[Split, int]:

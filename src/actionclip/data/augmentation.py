@@ -1,10 +1,12 @@
 """Augmentation: a clip and a seed become another clip of the same action, of the model's size.
 
-This is what the official code trains with (utils/Augmentation.py), in its order: RandAugment on
-whole frames, a crop in one of four scales, a mirror image, colours, grey. The official code draws
-RandAugment and colours anew for every frame; here whatever is drawn holds for the whole clip, so
-that nothing moves but what moved. Works on the device that the clip is on. Knows no files and no
-labels.
+The steps are those of the official code (utils/Augmentation.py), in its order: RandAugment on whole
+frames, a crop in one of four scales, a mirror image, colour jitter, grey, with its probabilities.
+Two things differ. What is drawn holds for the whole clip, so that nothing moves but what moved; the
+official code draws RandAugment and the strengths of the jitter for each frame. And the operations
+are kornia's: at magnitude 9 posterize keeps 6 bits, not 1; brightness is added, not multiplied;
+contrast multiplies without regard to the mean; solarize draws its threshold; there is no cutout.
+`official_augmentation` equals the official code. Works on the device that the clip is on.
 
 Shapes:
     B: clips   T: frames of a clip   H W: pixels   S: pixels, of the model
@@ -54,7 +56,8 @@ OPERATIONS = [
     [("translate_x", -0.3, 0.3)],  # 100 of 340 pixels
     [("translate_y", -0.3, 0.3)],
 ]
-"""RandAugment's list (Cubuk et al. 2020), with what each does at magnitudes 0 and 30."""
+"""RandAugment's list (Cubuk et al. 2020) in kornia's operations, without cutout, with the values of
+each at magnitudes 0 and 30."""
 
 
 _Choice = TypeVar("_Choice")

@@ -12,8 +12,9 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Float64, Int64, UInt8
 
+from actionclip.conventions import Scaling
 from actionclip.data.annotations import Example
-from actionclip.video import sampling
+from actionclip.video import sampling, transforms
 from actionclip.video.limits import SHARED_DECODER
 
 
@@ -77,20 +78,42 @@ def given(
 
 
 def read(
-    example: Example, numbers: Int64[np.ndarray, " T"], short_side: int
+    example: Example,
+    numbers: Int64[np.ndarray, " T"],
+    short_side: int | None,
+    scaling: Scaling = "decoder",
 ) -> UInt8[np.ndarray, "T H W 3"]:
-    """Read frames of an example, scaled to a short side; the numbers are those of its video.
+    """Read frames of an example, scaled to a short side.
+
+    Args:
+        example: a video or a folder of pictures.
+        numbers: of the frames of its video.
+        short_side: None keeps the size.
+        scaling: what scales; see `Conventions.scaling`.
 
     Raises:
         FileNotFoundError: the video, or a picture of it, is gone.
         ValueError: it cannot be decoded.
     """
+    if scaling == "pillow":
+        frames = _read(example, numbers, None, scaling)
+        resize = transforms.resize_short_side_bicubic
+        return frames if short_side is None else resize(frames, short_side)
+    return _read(example, numbers, short_side, scaling)
+
+
+def _read(
+    example: Example, numbers: Int64[np.ndarray, " T"], short_side: int | None, scaling: Scaling
+) -> UInt8[np.ndarray, "T H W 3"]:
     if example.frames is None:
         return SHARED_DECODER.read_frames(example.video, numbers, short_side)
     naming, pictures = example.frames, {}
     for number in set(numbers.tolist()):
         picture = example.video / naming.template.format(naming.first + number)
-        [pictures[number]] = SHARED_DECODER.read_frames(picture, [0], short_side)
+        if scaling == "pillow":
+            pictures[number] = SHARED_DECODER.read_picture(picture)
+        else:
+            [pictures[number]] = SHARED_DECODER.read_frames(picture, [0], short_side)
     sizes = {picture.shape for picture in pictures.values()}
     if len(sizes) > 1:
         raise ValueError(f"{example.video}: pictures of several sizes; extract the frames again")

@@ -21,7 +21,8 @@ from jaxtyping import Float, Float64, Int, UInt8
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from actionclip import ahead
+from actionclip import ahead, conventions
+from actionclip.conventions import Conventions
 from actionclip.data import clips
 from actionclip.data.annotations import Annotations, Example
 from actionclip.data.augmentation import Augmentation
@@ -56,12 +57,14 @@ class Cropped:
     """The clip as for testing: the middle square."""
 
     image_size: int
+    conventions: Conventions = conventions.DEFAULT
 
     def __call__(
         self, frames: UInt8[np.ndarray, "T H W 3"], seed: int, mirror: bool
     ) -> UInt8[Tensor, "T 3 S S"]:
         """Crop; nothing is drawn."""
-        return transforms.channels_first(transforms.centre_crop(frames, self.image_size))
+        rounding = self.conventions.crop_rounding
+        return transforms.channels_first(transforms.centre_crop(frames, self.image_size, rounding))
 
 
 @dataclass(frozen=True)
@@ -148,19 +151,21 @@ class TrainingClips(Clips):
         sampling: Sampling,
         transform: Transform,
         *,
-        short_side: int = 256,
+        short_side: int | None = 256,
         one_sided: Collection[str] = (),
         seed: int = 0,
+        conventions: Conventions = conventions.DEFAULT,
     ) -> None:
         """Take the examples as they are; nothing is opened yet.
 
         Args:
             annotations: those of one split, usually.
             sampling: which frames make a clip.
-            transform: makes the clip of the frames: `Augmented`, `Cropped`.
-            short_side: to which frames are scaled while they are decoded.
+            transform: makes the clip of the frames: `Augmented`, `Cropped`, `OfficialAugmentation`.
+            short_side: to which frames are scaled; None keeps their size.
             one_sided: labels whose mirror image is another action, such as walking to the left.
             seed: of clips that are asked for without one.
+            conventions: how frames are scaled.
         """
         self.annotations = annotations
         self.sampling = sampling
@@ -169,6 +174,7 @@ class TrainingClips(Clips):
         self.one_sided = frozenset(one_sided)
         self.seed = seed
         self.frames_per_sample = sampling.num_frames
+        self.conventions = conventions
         self._epoch = torch.zeros((), dtype=torch.long).share_memory_()  # workers see it change
 
     def set_epoch(self, epoch: int) -> None:
@@ -182,7 +188,7 @@ class TrainingClips(Clips):
         span = clips.span(example)
         drawn = self.sampling.random(len(span), np.random.default_rng(frame_seed))
         numbers, time_errors = clips.given(example, drawn + span.start, self.sampling)
-        frames = clips.read(example, numbers, self.short_side)
+        frames = clips.read(example, numbers, self.short_side, self.conventions.scaling)
         return _Read(index, frames, time_errors, pixel_seed)
 
     def _transform(self, read: _Read) -> Tensor:
@@ -208,16 +214,18 @@ class TestViews(Clips):
         *,
         num_windows: int = 1,
         num_crops: int = 1,
+        conventions: Conventions = conventions.DEFAULT,
     ) -> None:
         """Take the examples as they are; nothing is opened yet.
 
         Args:
             annotations: those of one split, usually.
             sampling: which frames make a clip.
-            short_side: to which frames are scaled while they are decoded.
+            short_side: to which frames are scaled.
             image_size: S, height and width of the views.
             num_windows: clips of each example, spread over time.
             num_crops: 1 (the middle square), or 3 along the long side.
+            conventions: how frames are scaled and cropped.
 
         Raises:
             ValueError: another number of crops.
@@ -231,6 +239,7 @@ class TestViews(Clips):
         self.num_windows = num_windows
         self.num_crops = num_crops
         self.frames_per_sample = sampling.num_frames * num_windows * num_crops
+        self.conventions = conventions
 
     def _read(self, key: Key) -> _Read:
         assert isinstance(key, int)
@@ -238,14 +247,14 @@ class TestViews(Clips):
         span = clips.span(example)
         windows = self.sampling.windows(len(span), self.num_windows) + span.start
         numbers, time_errors = clips.given(example, windows.flatten(), self.sampling)
-        frames = clips.read(example, numbers, self.short_side)
+        frames = clips.read(example, numbers, self.short_side, self.conventions.scaling)
         return _Read(key, frames, time_errors, pixel_seed=0)
 
     def _transform(self, read: _Read) -> UInt8[Tensor, "V T 3 S S"]:
+        rounding = self.conventions.crop_rounding
+        crops = transforms.three_crops(read.frames, self.image_size, rounding)
         if self.num_crops == 1:
-            crops = transforms.centre_crop(read.frames, self.image_size)[None]
-        else:
-            crops = transforms.three_crops(read.frames, self.image_size)
+            crops = crops[1:2]
         clip = torch.stack([transforms.channels_first(crop) for crop in crops])
         shape = self.num_windows, self.sampling.num_frames
         return clip.unflatten(1, shape).transpose(0, 1).flatten(0, 1)  # (V, T, 3, S, S)

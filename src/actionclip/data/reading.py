@@ -116,6 +116,8 @@ def collect(
             order = tuple(labels.names)
     if not examples and not problems.found:
         problems.add(str(data), f"no clip in it; give {detection.UNDERSTOOD}")
+    labels_written = (label for example in written for label in example.labels)
+    raw_labels = {label_text.clean(label): label for label in (*labels_written, *order)}
     order = tuple(label_text.clean(name) for name in order) or labels_in_order(examples)
     _check_labels(examples, order, problems)
     times.check(examples, problems)
@@ -125,6 +127,7 @@ def collect(
         annotations,
         examples=tuple(examples),
         labels=order,
+        raw_labels=raw_labels,
         layout=f"read as {layout}",
         questions=(*annotations.questions, *data_labels.questions(order)),
     )

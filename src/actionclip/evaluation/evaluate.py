@@ -14,7 +14,8 @@ from typing import Literal
 
 import torch
 
-from actionclip import display
+from actionclip import conventions, display
+from actionclip.conventions import Conventions
 from actionclip.data import reading
 from actionclip.data.annotations import Annotations, Split
 from actionclip.data.clips import Sampling
@@ -56,6 +57,8 @@ class Conditions:
     num_crops: int = 1
     seed: int = 0
     """Of the draws behind the intervals; what a protocol draws is fixed."""
+    conventions: Conventions = conventions.DEFAULT
+    """How a clip is tested where the official code differs."""
 
 
 @dataclass(frozen=True)
@@ -117,13 +120,13 @@ def run(
         trained_on=seen,
         split=conditions.split,
     )
-    scorer = _scorer(subject, protocol)
+    scorer = _scorer(subject, protocol, conditions.conventions)
     model = subject.recognizer.model
     sampling = Sampling(model.config.num_frames, conditions.sampling)
     clips = scoring.encode(
         model,
         protocol.annotations,
-        Views(sampling, conditions.num_windows, conditions.num_crops),
+        Views(sampling, conditions.num_windows, conditions.num_crops, conditions.conventions),
         batch_size=batch_size,
         num_workers=num_workers,
         on_progress=on_progress,
@@ -141,6 +144,7 @@ def run(
         seed=conditions.seed,
         machine=machine.describe(),
         command=command,
+        like=conditions.conventions.like,
     )
     scored = merge(answers, protocol.annotations.labels)
     made = report.make(
@@ -209,7 +213,9 @@ def among(annotations: Annotations, labels: Sequence[str], where: str) -> Annota
         )
         for example in annotations.examples
     )
-    return dataclasses.replace(annotations, examples=tuple(examples), labels=tuple(labels))
+    return dataclasses.replace(
+        annotations, examples=tuple(examples), labels=tuple(labels), raw_labels={}
+    )
 
 
 def merge(answers: Sequence[Scored], labels: tuple[str, ...]) -> Scored:
@@ -234,9 +240,12 @@ def _split(tested: Annotations, annotations: Annotations) -> str:
     return "all" if is_all else ", ".join(tested.splits)
 
 
-def _scorer(subject: Subject, protocol: Protocol) -> Scorer:
+def _scorer(subject: Subject, protocol: Protocol, chosen: Conventions) -> Scorer:
     if subject.classifier is not None:
         return subject.classifier
     labels = protocol.annotations.labels
-    embeddings = subject.recognizer.embed_labels(labels, subject.templates)
-    return ByWords(subject.recognizer.model, labels, embeddings)
+    raw = chosen.raw_label_names
+    names = protocol.annotations.written(labels) if raw else labels
+    embeddings = subject.recognizer.embed_labels(names, subject.templates, raw=raw)
+    model = subject.recognizer.model
+    return ByWords(model, labels, embeddings, logit_scale=chosen.logit_scale)

@@ -17,6 +17,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from actionclip import display
+from actionclip.conventions import Like
 from actionclip.evaluation import clip_results, estimates, metrics
 from actionclip.evaluation.bootstrap import Interval
 from actionclip.evaluation.clip_results import ClipResult, WorstClip
@@ -45,6 +46,8 @@ class Setting:
     machine: dict[str, str]
     """What computed, without names of hosts."""
     command: str
+    like: Like = "default"
+    """The conventions by which a clip was tested."""
 
 
 @dataclass(frozen=True)

@@ -124,9 +124,19 @@ class ByWords(Scorer):
         model: ActionCLIP,
         labels: tuple[str, ...],
         embeddings: Float[Tensor, "K N D"],
+        *,
+        logit_scale: float | None = None,
     ) -> None:
-        """Take the embeddings of all labels that will be asked for, in every template."""
-        self._scale = model.scale / model.calibration.temperature
+        """Take the embeddings of all labels that will be asked for, in every template.
+
+        Args:
+            model: whose scale and temperature are used by default.
+            labels: in the order of the embeddings.
+            embeddings: of length one.
+            logit_scale: to multiply the cosines with, in place of the model's.
+        """
+        learned = model.scale / model.calibration.temperature
+        self._scale = learned if logit_scale is None else logit_scale
         self._embeddings = embeddings.float()
         self._column = {label: column for column, label in enumerate(labels)}
 

@@ -17,6 +17,8 @@ from typing import Any
 from jaxtyping import Float
 from torch import Tensor
 
+from actionclip import conventions
+from actionclip.conventions import Conventions
 from actionclip.core import encode
 from actionclip.core.cache import FeatureCache
 from actionclip.data import loading
@@ -40,6 +42,8 @@ class Views:
     num_windows: int = 1
     num_crops: int = 1
     """1, the middle square, or 3 along the long side."""
+    conventions: Conventions = conventions.DEFAULT
+    """How frames are scaled and cropped."""
 
     def __len__(self) -> int:
         """Give V."""
@@ -58,6 +62,8 @@ def entry(example: Example, views: Views) -> dict[str, Any]:
         told["stride"] = views.sampling.stride
     if len(views) > 1:
         told |= {"windows": views.num_windows, "crops": views.num_crops}
+    if views.conventions.like != "default":
+        told["like"] = views.conventions.like
     return told
 
 
@@ -101,6 +107,7 @@ class ViewFeatures:
             encoder.image_size,
             num_windows=views.num_windows,
             num_crops=views.num_crops,
+            conventions=views.conventions,
         )
         self._cache = FeatureCache(encode.depends_on(model))
 

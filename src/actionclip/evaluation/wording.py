@@ -46,6 +46,7 @@ def summary(report: Report) -> str:
             count(len(report.labels), "label"),
             count(len(setting.templates), "template"),
             count(views, "view") + " of each clip",
+            *(["like the official code"] if setting.like == "official" else []),
         )
     )
 
@@ -62,6 +63,7 @@ def facts(report: Report) -> dict[str, str]:
         "weights": setting.fingerprint,
         "templates": " | ".join(setting.templates) or "none",
         "views": f"{setting.num_windows} × {setting.num_crops} (windows × crops)",
+        "conventions": setting.like,
         "seed": str(setting.seed),
         **setting.machine,
         "version": f"actionclip {report.version}",

@@ -86,7 +86,9 @@ def measure(recipe: Recipe, checkpoint: Path, device: str | None = None) -> Repo
         labels,
         ByClassifier(classifier, labels) if classifier is not None else None,
     )
-    conditions = Conditions(sampling=chosen.sampling, seed=recipe.computing.seed)
+    conditions = Conditions(
+        sampling=chosen.sampling, seed=recipe.computing.seed, conventions=recipe.conventions
+    )
     return evaluate.evaluate(subject, annotations, data, conditions, num_workers=chosen.num_workers)
 
 

@@ -54,8 +54,6 @@ class ActionCLIP(nn.Module):
         """What it was trained for: labels, templates, sampling; stored in the checkpoint."""
         self.classifier: Classifier | None = None
         """Scores its labels instead of words, in the paper's unimodal baseline."""
-        self.fixed_scale: float | None = None
-        """Replaces the learnt scale in `scale`; the official code tests with 100."""
         self.precision = torch.float32
         self._untrained_head: list[float] | None = None
 
@@ -185,8 +183,6 @@ class ActionCLIP(nn.Module):
     @property
     def scale(self) -> float:
         """By what cosines are multiplied to become logits."""
-        if self.fixed_scale is not None:
-            return self.fixed_scale
         return float(self.logit_scale.detach().float().exp())
 
     def save(self, folder: str | Path) -> None:

@@ -17,6 +17,8 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional as F
 
+from actionclip import conventions
+from actionclip.conventions import Like
 from actionclip.model import documents
 
 SAMPLINGS = ("segments", "dense", "keyframes")
@@ -35,11 +37,14 @@ class Task:
     """How frames were chosen: one of `SAMPLINGS`."""
     data: str = ""
     """The name of the training data, for people."""
+    like: Like = "default"
+    """The conventions by which it was trained, and is tested unless told otherwise."""
 
     def __post_init__(self) -> None:
         """Refuse what cannot be meant."""
         if self.sampling not in SAMPLINGS:
             raise ValueError(f"sampling: unknown {self.sampling!r}; known: {list(SAMPLINGS)}")
+        conventions.check(self.like, "like")
         if len(set(self.labels)) != len(self.labels):
             raise ValueError("labels: one of them is listed twice; list each once")
         for template in self.templates:
@@ -82,4 +87,5 @@ _READERS = {
     "templates": documents.texts,
     "sampling": documents.text,
     "data": documents.text,
+    "like": documents.text,
 }

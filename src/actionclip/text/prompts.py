@@ -78,13 +78,18 @@ def split(template: str) -> tuple[str, str]:
     return parts[0], parts[1]
 
 
-def fill(templates: Sequence[str], labels: Sequence[str]) -> list[str]:
+def fill(templates: Sequence[str], labels: Sequence[str], *, raw: bool = False) -> list[str]:
     """Put every label into every template: K × N prompts, template by template.
+
+    Args:
+        templates: sentences with a hole `{}`.
+        labels: names of actions.
+        raw: leave the names as they are instead of making words of them.
 
     Raises:
         ValueError: a template has no hole `{}`, or more than one.
     """
-    words = [clean(label) for label in labels]
+    words = labels if raw else [clean(label) for label in labels]
     prompts = []
     for template in templates:
         before, after = split(template)

@@ -109,7 +109,7 @@ def _what(videos: Videos, place: int, view: int) -> tuple[Path, dict[str, Any]]:
             f"{example.source}: a folder of pictures, whose features cannot be kept; "
             "set data.cached_views = 0, or give video files"
         )
-    shown = view_features.entry(example, Views(videos.sampling))
+    shown = view_features.entry(example, Views(videos.sampling, conventions=videos.conventions))
     if view == 0:
         return example.video, shown
     one_sided = not set(videos.taken["one_sided"]).isdisjoint(example.labels)

@@ -61,15 +61,20 @@ def _zero_shot_source(run: Run, model: ActionCLIP) -> Source:
     held_out = annotations.of_split("test" if "test" in annotations.splits else "val")
     sampling = Sampling(model.config.num_frames, recipe.data.sampling)
     return Videos(
-        held_out, sampling, model.encoder.short_side, model.encoder.image_size, recipe.data
+        held_out,
+        sampling,
+        model.encoder.short_side,
+        model.encoder.image_size,
+        recipe.data,
+        recipe.conventions,
     )
 
 
 def _test(run: Run, model: ActionCLIP, source: Source, *, exclusive: bool) -> validation.Metrics:
-    texts = prepare.tokenize(model, run.recipe, source.annotations.labels)
+    texts = prepare.tokenize(model, run.recipe, source.annotations)
     return validation.measure(
         run.accelerator,
-        Contrastive(model, "exact"),
+        Contrastive(model, "exact", test_scale=run.recipe.conventions.logit_scale),
         source,
         validation.embed_labels(model, texts),
         exclusive=exclusive,

@@ -40,23 +40,33 @@ class Answers(NamedTuple):
 class Contrastive(nn.Module):
     """Clips and texts of one label belong together."""
 
-    def __init__(self, model: ActionCLIP, target: loss.Target, *, one_hot: bool = False) -> None:
+    def __init__(
+        self,
+        model: ActionCLIP,
+        target: loss.Target,
+        *,
+        one_hot: bool = False,
+        test_scale: float | None = None,
+    ) -> None:
         """Take the model to be trained.
 
         Args:
             model: its parameters are this module's.
             target: of rows with several matches.
             one_hot: each clip belongs to its own text only, whatever other texts say the same.
+            test_scale: what `scores` multiplies cosines with; by default what training does.
         """
         super().__init__()
         self.model = model
         self.target: loss.Target = target
         self.one_hot = one_hot
+        self.test_scale = test_scale
 
     def forward(self, clips: Clips, texts: Texts) -> tuple[Tensor, ...]:
         """Embed both; the clips' embeddings come multiplied with the logit scale."""
         text_embeddings = texts if texts.is_floating_point() else self.model.embed_tokens(texts)
-        return self._scaled_embeddings(clips), text_embeddings.float()
+        clip_embeddings = self.model.logit_scale.exp() * self._embeddings(clips)
+        return clip_embeddings, text_embeddings.float()
 
     def loss(self, rows: Sequence[Tensor], answers: Answers) -> Float[Tensor, ""]:
         """Compare this process's clips with all texts, and its texts with all clips."""
@@ -91,13 +101,12 @@ class Contrastive(nn.Module):
             label_embeddings: every label in every template.
             exclusive: of probabilities that exclude each other; else of logits.
         """
-        logits = self._scaled_embeddings(clips) @ label_embeddings.float().transpose(1, 2)
+        scale = self.test_scale or self.model.logit_scale.exp()
+        logits = scale * self._embeddings(clips) @ label_embeddings.float().transpose(1, 2)
         return (logits.softmax(dim=-1) if exclusive else logits).mean(dim=0)  # (R, N)
 
-    def _scaled_embeddings(self, clips: Clips) -> Float[Tensor, "R D"]:
-        frame_features = frame_features_of(self.model, clips)
-        embeddings = self.model.embed_frame_features(frame_features)
-        return self.model.logit_scale.exp() * embeddings
+    def _embeddings(self, clips: Clips) -> Float[Tensor, "R D"]:
+        return self.model.embed_frame_features(frame_features_of(self.model, clips))
 
 
 class Classification(nn.Module):

@@ -85,11 +85,18 @@ class Schedule:
     """Sets the learning rate of a step: a linear warm-up, then a cosine to zero."""
 
     def __init__(
-        self, optimizer: torch.optim.Optimizer, num_warmup_steps: int, num_steps: int
+        self, optimizer: torch.optim.Optimizer, chosen: recipe.Optim, num_steps: int
     ) -> None:
+        """Take the highest rates from the optimizer.
+
+        Args:
+            optimizer: its groups hold them.
+            chosen: says how many epochs, and when the rate changes.
+            num_steps: of an epoch.
+        """
         self.optimizer = optimizer
         self.peaks = [group["lr"] for group in optimizer.param_groups]
-        self.num_warmup_steps = num_warmup_steps
+        self.chosen = chosen
         self.num_steps = num_steps
 
     def set_rate(self, step: int) -> float:
@@ -99,7 +106,24 @@ class Schedule:
         return self.optimizer.param_groups[0]["lr"]
 
     def _share(self, step: int) -> float:
-        if step < self.num_warmup_steps:
-            return (step + 1) / self.num_warmup_steps
-        progress = (step - self.num_warmup_steps) / (self.num_steps - self.num_warmup_steps)
-        return (1 + math.cos(math.pi * progress)) / 2
+        """Give the share of the highest rate."""
+        if self.chosen.schedule == "official":
+            return self._official_share(step)
+        num_warmup_steps = round(self.chosen.warmup_epochs * self.num_steps)
+        num_steps = self.chosen.epochs * self.num_steps
+        if step < num_warmup_steps:
+            return (step + 1) / num_warmup_steps
+        return _cosine((step - num_warmup_steps) / (num_steps - num_warmup_steps))
+
+    def _official_share(self, step: int) -> float:
+        """Count in epochs, from 0; change at the steps 1, 10, 20, … of an epoch (train.py)."""
+        epoch, place = divmod(step, self.num_steps)
+        last_change = max(0, (place + 1) // 10 * 10 - 1)
+        progress, warmup = epoch + last_change / self.num_steps, self.chosen.warmup_epochs
+        if progress < warmup:
+            return progress / warmup
+        return _cosine((progress - warmup) / (self.chosen.epochs - warmup))
+
+
+def _cosine(progress: float) -> float:
+    return (1 + math.cos(math.pi * progress)) / 2

@@ -161,14 +161,15 @@ def load_model(recipe: Recipe, dtype: torch.dtype) -> ActionCLIP:
     return loaded
 
 
-def tokenize(loaded: ActionCLIP, recipe: Recipe, labels: tuple[str, ...]) -> Int[Tensor, "K N L"]:
+def tokenize(loaded: ActionCLIP, recipe: Recipe, annotations: Annotations) -> Int[Tensor, "K N L"]:
     """Put every label into every template.
 
     Raises:
         ValueError: a template has not exactly one hole.
     """
     templates = templates_of(recipe)
-    filled = prompts.fill(templates, labels)
+    labels, raw = annotations.labels, recipe.conventions.raw_label_names
+    filled = prompts.fill(templates, annotations.written(labels) if raw else labels, raw=raw)
     return loaded.tokenize(filled).unflatten(0, (len(templates), len(labels)))
 
 
@@ -185,6 +186,7 @@ def task_of(recipe: Recipe, labels: Sequence[str]) -> Task:
         tuple(templates_of(recipe)),
         recipe.data.sampling,
         Path(recipe.data.path).name,
+        recipe.like,
     )
 
 
@@ -210,7 +212,7 @@ def make_run(
     """
     dtype = _DTYPES[accelerator.mixed_precision]
     loaded = load_model(recipe, dtype).to(accelerator.device)
-    texts = tokenize(loaded, recipe, train.labels)
+    texts = tokenize(loaded, recipe, train)
     loaded.task = task_of(recipe, train.labels)
     sources: list[Source] = []
     for part, num_views in ((train, recipe.data.cached_views), (held_out, 1)):
@@ -220,6 +222,7 @@ def make_run(
             loaded.encoder.short_side,
             loaded.encoder.image_size,
             recipe.data,
+            recipe.conventions,
         )
         if recipe.data.cached_views:
             _check_frozen(loaded)

@@ -16,6 +16,8 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
+from actionclip import conventions
+from actionclip.conventions import Conventions, Like
 from actionclip.model.config import TEMPORAL_HEADS
 from actionclip.model.temporal_heads import INITIALISATIONS
 from actionclip.text.text_files import read_text
@@ -78,8 +80,10 @@ class Data(_Section):
     """Train on so many clips of each label only."""
     sampling: Literal["segments", "dense", "keyframes"] = "segments"
     """One frame of each equal part; frames close together; or only frames that decode alone."""
-    augmentation: Literal["paper", "paper-without-randaugment", "none"] = "paper"
-    """Of the pixels; the official code leaves RandAugment out on UCF101 and HMDB51."""
+    augmentation: Literal[
+        "paper", "paper-without-randaugment", "official", "official-without-randaugment", "none"
+    ] = "paper"
+    """Of the pixels; paper: the same for all frames of a clip; official: as the official code."""
     one_sided: list[str] | None = None
     """Labels whose mirror image is another action; by default those that say left or right."""
     cached_views: Annotated[int, Field(ge=0)] = 0
@@ -125,6 +129,8 @@ class Optim(_Section):
     """AdamW's pull towards zero."""
     decay_norms_and_biases: bool = False
     """Pull these as well, as the official code does."""
+    schedule: Literal["every-step", "official"] = "every-step"
+    """When the learning rate changes; official: at the first and each tenth step of an epoch."""
     clip_norm: Annotated[float, Field(gt=0)] | None = 20
     """Gradients longer than this are shortened to it."""
 
@@ -161,9 +167,25 @@ class Computing(_Section):
     """Where metrics go besides metrics.csv; any of accelerate's, such as wandb."""
 
 
+OFFICIAL: dict[str, dict[str, Any]] = {
+    "model": {"head_initialisation": "paper"},  # modules/Visual_Prompt.py
+    "data": {"augmentation": "official", "one_sided": []},  # utils/Augmentation.py
+    "loss": {"target": "official"},  # utils/KLLoss.py
+    "optim": {
+        "decay_norms_and_biases": True,  # utils/solver.py
+        "schedule": "official",  # train.py
+        "clip_norm": None,  # train.py: the configuration's clip_gradient is not read
+    },
+}
+"""With `like = "official"`, what a recipe means by the keys that it leaves out. How it is tested is
+in `conventions.OFFICIAL`."""
+
+
 class Recipe(_Section):
     """A training run."""
 
+    like: Like = "default"
+    """official: as the official code trains and tests, in every key that is not set."""
     model: Model = Model()
     data: Data
     prompts: Prompts = Prompts()
@@ -171,6 +193,26 @@ class Recipe(_Section):
     optim: Optim = Optim()
     weights: Weights = Weights()
     computing: Computing = Computing()
+
+    @property
+    def conventions(self) -> Conventions:
+        """How clips are tested."""
+        return conventions.named(self.like)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fill_in(cls, document: object) -> object:
+        """Set the keys that are not set to the official values."""
+        if not isinstance(document, dict) or document.get("like") != "official":
+            return document
+        filled = dict(document)
+        for name, keys in OFFICIAL.items():
+            section = filled.get(name, {})
+            if isinstance(section, _Section):
+                section = section.model_dump(exclude_unset=True)
+            if isinstance(section, dict):
+                filled[name] = keys | section
+        return filled
 
     @model_validator(mode="after")
     def _belong_together(self) -> Recipe:
@@ -224,12 +266,42 @@ def parse(text: str, where: str) -> Recipe:
 
 def write(recipe: Recipe) -> str:
     """Give the recipe as TOML: what was set in it, each key below what it means."""
-    return "\n\n".join("\n".join(_lines(name, getattr(recipe, name))) for name in _set(recipe))
+    like = [f'like = "{recipe.like}"'] if recipe.like != "default" else []
+    sections = [name for name in _set(recipe) if name != "like"]
+    return "\n\n".join([*like, *("\n".join(_lines(s, getattr(recipe, s))) for s in sections)])
+
+
+def by_key(recipe: Recipe) -> dict[str, Any]:
+    """Give the value of each key, set or not: {"like": "default", "optim.lr": 5e-6, …}."""
+    sections = {name: getattr(recipe, name) for name in Recipe.model_fields if name != "like"}
+    values = {f"{n}.{key}": value for n, section in sections.items() for key, value in section}
+    return {"like": recipe.like, **values}
+
+
+def with_like(text: str, like: Like, where: str) -> str:
+    """Give the text of a recipe with `like` set in it.
+
+    Args:
+        text: TOML.
+        like: to set.
+        where: names the recipe in errors.
+
+    Raises:
+        ValueError: as in `parse`; or the recipe itself says another.
+    """
+    said = parse(text, where)
+    if "like" not in said.model_fields_set:
+        return f'like = "{like}"\n{text}'
+    if said.like != like:
+        raise ValueError(f'{where}: says like = "{said.like}"; change it there to "{like}"')
+    return text
 
 
 def _lines(name: str, section: _Section) -> Iterator[str]:
     yield f"[{name}]"
     for key in _set(section):
+        if getattr(section, key) is None:
+            continue  # TOML has no null; it is the default, or what `like` means
         yield f"# {type(section).model_fields[key].description}"
         yield f"{key} = {json.dumps(getattr(section, key), ensure_ascii=False)}"
 

@@ -73,11 +73,7 @@ class Run:
         self.objective = self._objective()
         self.trained = optim.trained(self.objective)
         optimizer = optim.adamw(self.objective, recipe.optim)
-        self.schedule = optim.Schedule(
-            optimizer,
-            num_warmup_steps=round(recipe.optim.warmup_epochs * self.planner.num_steps),
-            num_steps=self.num_epochs * self.planner.num_steps,
-        )
+        self.schedule = optim.Schedule(optimizer, recipe.optim, self.planner.num_steps)
         if recipe.computing.compile:
             self.objective.compile()
         self.prepared, self.optimizer = accelerator.prepare(self.objective, optimizer)
@@ -176,4 +172,9 @@ class Run:
         chosen = self.recipe.loss
         if chosen.kind == "classifier":
             return Classification(self.model, len(self.data.annotations.labels))
-        return Contrastive(self.model, chosen.target, one_hot=chosen.kind == "one-hot")
+        return Contrastive(
+            self.model,
+            chosen.target,
+            one_hot=chosen.kind == "one-hot",
+            test_scale=self.recipe.conventions.logit_scale,
+        )

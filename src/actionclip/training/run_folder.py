@@ -149,15 +149,13 @@ class RunFolder:
         Raises:
             ValueError: they differ; names the first key that does.
         """
-        now = recipes.parse(recipe, "the recipe").model_dump()
-        then = recipes.read(kept).model_dump()
-        for section, values in then.items():
-            for key, value in values.items():
-                if now[section][key] != value:
-                    raise ValueError(
-                        f"{kept}: says {section}.{key} = {value!r}, not {now[section][key]!r}; "
-                        "resume with that recipe, or name another --output"
-                    )
+        now = recipes.by_key(recipes.parse(recipe, "the recipe"))
+        for key, value in recipes.by_key(recipes.read(kept)).items():
+            if now[key] != value:
+                raise ValueError(
+                    f"{kept}: says {key} = {value!r}, not {now[key]!r}; "
+                    "resume with that recipe, or name another --output"
+                )
 
 
 def _finish_replacing(folder: Path) -> None:

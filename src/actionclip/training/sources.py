@@ -16,12 +16,15 @@ from typing import Any
 from torch import Tensor
 from torch.utils.data import Sampler
 
+from actionclip import conventions
+from actionclip.conventions import Conventions
 from actionclip.data import loading
 from actionclip.data.annotations import Annotations
 from actionclip.data.augmentation import Augmentation
 from actionclip.data.clips import Sampling
-from actionclip.data.dataset import Augmented, Cropped, TestViews, TrainingClips
+from actionclip.data.dataset import Augmented, Cropped, TestViews, TrainingClips, Transform
 from actionclip.data.loading import Loader
+from actionclip.data.official_augmentation import OfficialAugmentation
 from actionclip.training import recipe
 from actionclip.training.batches import Plan
 from actionclip.video import transforms
@@ -55,6 +58,7 @@ class Videos(Source):
         short_side: int,
         image_size: int,
         chosen: recipe.Data,
+        conventions: Conventions = conventions.DEFAULT,
     ) -> None:
         """Set up reading; workers start with the first batch.
 
@@ -64,21 +68,21 @@ class Videos(Source):
             short_side: to which the model wants frames scaled.
             image_size: S, that the model takes.
             chosen: augmentation and workers.
+            conventions: how frames are scaled and cropped.
         """
         self.annotations = annotations
+        self.conventions = conventions
         self._to_draw, self._to_show = _Keys(), _Keys()
-        with_randaugment = chosen.augmentation == "paper"
         drawn = TrainingClips(
             annotations,
             sampling,
-            Cropped(image_size)
-            if chosen.augmentation == "none"
-            else Augmented(Augmentation(image_size, randaugment=with_randaugment)),
-            short_side=short_side,
+            _transform(chosen.augmentation, image_size, conventions),
+            short_side=None if chosen.augmentation.startswith("official") else short_side,
             one_sided=one_sided(annotations.labels, chosen),
+            conventions=conventions,
         )
         self._drawn = Loader(drawn, self._to_draw, num_workers=chosen.num_workers)
-        shown = TestViews(annotations, sampling, short_side, image_size)
+        shown = TestViews(annotations, sampling, short_side, image_size, conventions=conventions)
         self._shown = Loader(shown, self._to_show, num_workers=chosen.num_workers)
         self.sampling = sampling
         self.taken = {
@@ -120,6 +124,16 @@ class Videos(Source):
         )
         for batch in self._shown:
             yield batch.examples.tolist(), transforms.to_float(batch.clips.squeeze(1))
+
+
+def _transform(name: str, image_size: int, conventions: Conventions) -> Transform:
+    """Make the augmentation that a recipe names."""
+    with_randaugment = not name.endswith("-without-randaugment")
+    if name == "none":
+        return Cropped(image_size, conventions)
+    if name.startswith("official"):
+        return OfficialAugmentation(image_size, with_randaugment)
+    return Augmented(Augmentation(image_size, randaugment=with_randaugment))
 
 
 def one_sided(labels: Sequence[str], chosen: recipe.Data) -> Sequence[str]:

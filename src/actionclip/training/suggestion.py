@@ -5,6 +5,7 @@ Knows no run; what comes out is a recipe like any other, to be kept and edited.
 
 from __future__ import annotations
 
+from actionclip.conventions import Like
 from actionclip.training import prepare
 from actionclip.training.recipe import Computing, Data, Model, Optim, Prompts, Recipe, Weights
 
@@ -14,19 +15,27 @@ STEPS_OF_A_HEAD = 1500
 _MOST_EPOCHS = 200
 
 
-def suggest(chosen: Data, model: str, *, has_gpu: bool) -> Recipe:
+def suggest(chosen: Data, model: str, *, has_gpu: bool, like: Like = "default") -> Recipe:
     """Choose how to train a model on data.
 
     Args:
         chosen: the data, with its videos and labels.
         model: lite, a name on a hub, a checkpoint folder or an official .pt file.
         has_gpu: whether there is one to train on.
+        like: official: with the values of the official code, whatever the size of the data.
 
     Raises:
         FileNotFoundError: there is no such data.
         ValueError: something is wrong with it.
     """
     num_clips = len(prepare.read_trainable(chosen).of_split("train").examples)
+    if like == "official":
+        return Recipe(
+            like=like,
+            model=Model(start=model, temporal_head="transformer"),
+            data=chosen,
+            optim=Optim(batch_size=max(2, min(128, num_clips))),
+        )
     templates = Prompts(templates="bare" if model == "lite" else "paper")
     if has_gpu and model != "lite" and num_clips >= CLIPS_TO_MOVE_TOWERS:
         return Recipe(

@@ -70,6 +70,12 @@ def _frames_between(
     yield {"first": numbers.start, "end": numbers.stop}, _NOTHING
 
 
+def _read_picture(limits: Limits, path: Path) -> Answer:
+    from actionclip.video import pillow  # late: only frame folders in official conventions need it
+
+    yield {}, pillow.read_picture(path, limits.pixels)
+
+
 def _stream_frames(
     limits: Limits, path: Path, frames_per_second: float, short_side: int | None
 ) -> Answer:
@@ -130,6 +136,7 @@ OPERATIONS: dict[str, Callable[..., Answer]] = {
     "read_frames_at": _read_frames_at,
     "keyframes_near": _keyframes_near,
     "frames_between": _frames_between,
+    "read_picture": _read_picture,
     "stream_frames": _stream_frames,
     "stream_pictures": _stream_pictures,
     "live_frames": _live_frames,

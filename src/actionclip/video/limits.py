@@ -194,6 +194,16 @@ class Decoder:
         [(numbers, _)] = self._ask("frames_between", path, **arguments)
         return range(numbers["first"], numbers["end"])
 
+    def read_picture(self, path: str | Path) -> UInt8[np.ndarray, "H W 3"]:
+        """Read a picture file with Pillow, as `pillow.read_picture`.
+
+        Raises:
+            FileNotFoundError: there is no such file.
+            ValueError: the file is not a picture that can be read within the limits.
+        """
+        [(_, picture)] = self._ask("read_picture", path)
+        return picture
+
     def stream_pictures(
         self, path: str | Path, start_seconds: float, end_seconds: float
     ) -> Iterator[Picture]:

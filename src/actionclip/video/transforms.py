@@ -5,13 +5,19 @@ Knows no files, no mean and no deviation: a model normalises pixels itself.
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
+
 import numpy as np
 import torch
 from av.video.frame import VideoFrame
 from jaxtyping import Float, UInt8
+from PIL.Image import Resampling, fromarray
 from torch import Tensor
 
 from actionclip.video.pixels import Geometry, ToRGB
+
+Rounding = Callable[[float], int]
 
 
 def resize_short_side(
@@ -25,17 +31,42 @@ def resize_short_side(
     return np.stack([to_rgb(VideoFrame.from_ndarray(frame, format="rgb24")) for frame in frames])
 
 
+def resize_short_side_bicubic(
+    frames: UInt8[np.ndarray, "T H W 3"], short_side: int
+) -> UInt8[np.ndarray, "T h w 3"]:
+    """Scale frames to a short side as torchvision's `Resize` does: Pillow, the long side cut."""
+    height, width = frames.shape[1:3]
+    if min(height, width) == short_side:
+        return frames
+    size = (
+        (short_side, short_side * height // width)
+        if width <= height
+        else (short_side * width // height, short_side)
+    )
+    return np.stack(
+        [
+            np.asarray(fromarray(np.ascontiguousarray(frame)).resize(size, Resampling.BICUBIC))
+            for frame in frames
+        ]
+    )
+
+
 def centre_crop(
-    frames: UInt8[np.ndarray, "T H W 3"], size: int
+    frames: UInt8[np.ndarray, "T H W 3"], size: int, rounding: Rounding = math.floor
 ) -> UInt8[np.ndarray, "T {size} {size} 3"]:
-    """Cut a square from the middle."""
-    return three_crops(frames, size)[1]
+    """Cut a square from the middle; `rounding` as in `three_crops`."""
+    return three_crops(frames, size, rounding)[1]
 
 
 def three_crops(
-    frames: UInt8[np.ndarray, "T H W 3"], size: int
+    frames: UInt8[np.ndarray, "T H W 3"], size: int, rounding: Rounding = math.floor
 ) -> UInt8[np.ndarray, "3 T {size} {size} 3"]:
     """Cut squares from the start, the middle and the end of the long side, centred on the short.
+
+    Args:
+        frames: at least as large as the square.
+        size: of the square's sides.
+        rounding: makes whole pixels of the offset of a centred square.
 
     Raises:
         ValueError: the frames are smaller than the square.
@@ -45,7 +76,7 @@ def three_crops(
         raise ValueError(
             f"a crop of {size} does not fit into frames of {width}x{height}; scale them"
         )
-    top, left = (height - size) // 2, (width - size) // 2
+    top, left = rounding((height - size) / 2), rounding((width - size) / 2)
     if width >= height:
         corners = [(top, 0), (top, left), (top, width - size)]
     else:

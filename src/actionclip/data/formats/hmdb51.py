@@ -12,7 +12,6 @@ from pathlib import Path
 from actionclip.data import paths
 from actionclip.data.annotations import Annotations, Example, Split
 from actionclip.data.problems import Problems
-from actionclip.text import labels
 from actionclip.text.text_files import read_text
 
 LIST = re.compile(r"(?P<name>.+)_test_split(?P<fold>[123])\.txt")
@@ -47,11 +46,11 @@ def read(list_file: Path, videos: Path, problems: Problems) -> Annotations:
                 if video is None:
                     problems.add(source, f"there is no video {file!r} below {videos}; add it")
                 else:
-                    examples.append(Example(video, (labels.clean(name),), split, source))
+                    examples.append(Example(video, (name,), split, source))
     all_lists = list_file.parent.glob("*_test_split[123].txt")
     folds = len({found["fold"] for file in all_lists if (found := LIST.fullmatch(file.name))})
     return Annotations(
         tuple(examples),
-        tuple(labels.clean(name) for name in sorted(lists)),
+        tuple(sorted(lists)),
         layout=f"HMDB51 lists in {list_file.parent}, fold {match['fold']} of {folds}",
     )

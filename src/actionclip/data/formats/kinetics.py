@@ -11,10 +11,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from actionclip.data import paths
-from actionclip.data.annotations import Annotations, Example, Split, labels_in_order
+from actionclip.data.annotations import Annotations, Example, Split
 from actionclip.data.formats.rows import read_rows
 from actionclip.data.problems import Problems
-from actionclip.text import labels
 
 COLUMNS = frozenset(("youtube_id", "time_start", "time_end"))
 
@@ -43,7 +42,7 @@ def read(lists: Mapping[Split, Path], videos: Path, problems: Problems) -> Annot
             if video is None:
                 missing.append(source)
             else:
-                examples.append(Example(video, (labels.clean(cells["label"]),), split, source))
+                examples.append(Example(video, (cells["label"],), split, source))
         num_missing += len(missing)
     if num_missing and not examples:
         problems.add(
@@ -54,7 +53,7 @@ def read(lists: Mapping[Split, Path], videos: Path, problems: Problems) -> Annot
     names = ", ".join(f"{path} ({split})" for split, path in lists.items())
     return Annotations(
         tuple(examples),
-        labels_in_order(examples),
+        labels=(),
         num_missing=num_missing,
         layout=f"Kinetics lists {names}",
     )

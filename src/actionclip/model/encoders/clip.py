@@ -62,7 +62,7 @@ class ClipEncoder(Encoder):
         self.text_projection = getattr(model, "text_projection", nn.Identity())
         self.tokenizer = tokenizer
         self.image_size = self.vision_tower.config.image_size
-        self.short_side = round(self.image_size * 8 / 7)  # 256 for 224, as in the official code
+        self.short_side = self.image_size * 256 // 224  # utils/Augmentation.py of the official code
         self.width = getattr(
             self.visual_projection, "out_features", self.vision_tower.config.hidden_size
         )
