@@ -270,3 +270,18 @@ def test_without_a_folder_that_can_be_written_a_run_has_its_features_and_one_war
     assert features.read(keys)[:, 0, 0].tolist() == [0, 1, 2, 3, 4, 5]
     assert features.is_in_memory
     assert caplog.text.count("cannot be written") == len(caplog.records) == 1
+
+
+def test_what_is_read_again_and_again_is_read_from_the_disk_once_within_a_bound(
+    tmp_path, videos, monkeypatch
+):
+    features = FeatureCache(MADE_BY, tmp_path / "cache")
+    keys = [features.key(video, MIDDLES) for video in videos]
+    features.fill(keys, Tower())
+    monkeypatch.setattr(cache, "MAX_BYTES_READ_AGAIN", 300)  # three of 128 bytes
+    again, from_disk = FeatureCache(MADE_BY, tmp_path / "cache"), []
+    get = again.store.get
+    monkeypatch.setattr(again.store, "get", lambda name: from_disk.append(name) or get(name))
+    for _ in range(2):
+        assert again.read(keys)[:, 0, 0].tolist() == [0, 1, 2, 3, 4, 5]
+    assert from_disk == [*keys, *keys[3:]]

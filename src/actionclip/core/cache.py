@@ -34,6 +34,8 @@ WHOLE_BYTES = 2 * 2**30
 be a video can be of any size."""
 BLOCK_BYTES = 2**20
 NUM_BLOCKS = 256
+MAX_BYTES_READ_AGAIN = 256 * 2**20
+"""Of features that stay in memory after they were read: training reads them in every epoch."""
 
 Features = Float[Tensor, "T E"]
 Progress = Callable[[int, int], None]
@@ -78,6 +80,8 @@ class FeatureCache:
         self.store = Store("features", made_by, root, limit)
         self._in_memory: dict[str, Tensor] = {}
         """What could not be stored."""
+        self._read_before: dict[str, Tensor] = {}
+        self._bytes_read_before = 0
         self._contents: dict[str, Content] = {}
         """Of which file a key was made."""
 
@@ -170,7 +174,7 @@ class FeatureCache:
         Raises:
             ValueError: one is missing.
         """
-        found = [features for key in keys if (features := self.find(key)) is not None]
+        found = [features for key in keys if (features := self._read(key)) is not None]
         if len(found) < len(keys):
             raise ValueError(
                 f"{self.store.folder}: the features of {len(keys) - len(found)} of {len(keys)} "
@@ -178,6 +182,16 @@ class FeatureCache:
                 "meanwhile: fill it again"
             )
         return torch.stack(found)
+
+    def _read(self, key: str) -> Features | None:
+        """Find features that are read again and again, from the disk once if there is room."""
+        if key in self._read_before:
+            return self._read_before[key]
+        features = self.find(key)
+        if features is not None and self._bytes_read_before < MAX_BYTES_READ_AGAIN:
+            self._read_before[key] = features
+            self._bytes_read_before += features.nbytes
+        return features
 
 
 class PromptCache:
