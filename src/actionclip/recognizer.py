@@ -285,7 +285,7 @@ class Recognizer:
         )
 
     def read_frames(self, video: Video) -> UInt8[np.ndarray, "T H W 3"]:
-        """Read the frames that the model takes: the middle one of each equal part.
+        """Read the frames that the model takes, chosen as in its training.
 
         Raises:
             FileNotFoundError: there is no such file.
@@ -296,7 +296,7 @@ class Recognizer:
             path, decoder = frames.as_file(video, "read_frames"), self._decoders[0]
             return decoder.read_frames(path, self._middles(decoder.probe(path)), short_side)
         given = frames.check(video)
-        indices = sampling.segment_middles(len(given), self.model.config.num_frames)
+        indices = self._frame_numbers(len(given))
         return transforms.resize_short_side(given[indices], short_side)
 
     def embed_frames(self, frames: UInt8[np.ndarray, "T H W 3"]) -> Float[Tensor, " D"]:
@@ -349,4 +349,11 @@ class Recognizer:
         return self._labels.scorer(labels, templates, beside_none, on_progress)
 
     def _middles(self, info: VideoInfo) -> Int64[np.ndarray, " T"]:
-        return sampling.segment_middles(info.num_frames, self.model.config.num_frames)
+        return self._frame_numbers(info.num_frames)
+
+    def _frame_numbers(self, available: int) -> Int64[np.ndarray, " T"]:
+        """Choose frames as in the model's training; exact ones where that took keyframes."""
+        num_frames = self.model.config.num_frames
+        if self.model.task.sampling == "dense":
+            return sampling.dense(available, num_frames, sampling.DENSE_STRIDE)[0]
+        return sampling.segment_middles(available, num_frames)

@@ -12,6 +12,7 @@ from actionclip.cli import main
 from actionclip.model.actionclip import ActionCLIP
 from actionclip.model.task import Classifier, Task
 from actionclip.recognizer import Recognizer
+from actionclip.video import sampling, transforms
 
 LABELS = ("moving left", "moving right", "moving still")
 
@@ -81,6 +82,14 @@ def test_templates_and_labels_come_from_the_checkpoint_in_python_too(trained, mo
     assert recognizer.recognize(moving_square) == recognizer.recognize(moving_square, LABELS)
     [answer] = recognizer.recognize_all([moving_square])
     assert list(answer.predictions) == recognizer.recognize(moving_square)
+
+
+def test_frames_are_chosen_as_in_training(trained, square_frames):
+    recognizer = Recognizer.load(trained)  # four frames, dense
+    [dense] = sampling.dense(len(square_frames), 4, sampling.DENSE_STRIDE)
+    assert dense.tolist() != sampling.segment_middles(len(square_frames), 4).tolist()
+    expected = transforms.resize_short_side(square_frames[dense], 18)
+    assert (recognizer.read_frames(square_frames) == expected).all()
 
 
 def test_evaluation_reads_no_training_data(run, trained, squares):

@@ -27,7 +27,7 @@ class Sampling:
     kind: Literal["segments", "dense", "keyframes"] = "segments"
     """One frame of each of T equal parts, as in the paper; T frames close together; or like
     segments, but for each frame the nearest keyframe is given, and nothing else is decoded."""
-    stride: int = 4
+    stride: int = sampling.DENSE_STRIDE
     """Of dense sampling: each so many frames one is taken."""
 
     def random(self, available: int, generator: np.random.Generator) -> Int64[np.ndarray, " T"]:

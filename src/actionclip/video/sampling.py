@@ -14,6 +14,9 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Float64, Int64
 
+DENSE_STRIDE = 4
+"""Of dense sampling: each so many frames one is taken."""
+
 
 def segment_middles(num_frames: int, num_segments: int) -> Int64[np.ndarray, " T"]:
     """Pick the middle frame of each segment, as for testing.

@@ -34,6 +34,7 @@ OPTIONAL_FILES = (
     "tokenizer_config.json",
     "vocab.json",
     "merges.txt",
+    "classifier.safetensors",
 )
 WEIGHTS = (
     "model.safetensors",
