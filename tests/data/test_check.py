@@ -41,7 +41,7 @@ def test_a_video_that_cannot_be_read_is_named_with_the_reason(good):
     report = check.check(good)
     assert not report.ok
     assert list(report.unreadable) == [str(broken)]
-    assert "not a video that can be read" in report.unreadable[str(broken)]
+    assert "a text file, not a video" in report.unreadable[str(broken)]
     assert "Correct what is listed above" in shown(report)
 
 

@@ -1,3 +1,5 @@
+import unicodedata
+
 import pytest
 
 from actionclip.evaluation import overlap
@@ -44,3 +46,8 @@ def test_kinetics_and_ucf101_overlap():
     assert {"archery", "bowling", "hammer throw", "pull ups"} <= set(found.same)
     assert near["baby crawling"] == "crawling baby"
     assert "playing violin" not in near
+
+
+def test_labels_are_compared_in_one_unicode_form():
+    composed, decomposed = (unicodedata.normalize(f, "café visit") for f in ("NFC", "NFD"))
+    assert overlap.find([composed], [decomposed]).same == (composed,)
