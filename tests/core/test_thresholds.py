@@ -3,7 +3,7 @@ import unicodedata
 import pytest
 import torch
 
-from actionclip import predictions
+from actionclip.core import scoring
 from actionclip.model.calibration import Calibration
 
 
@@ -12,5 +12,5 @@ from actionclip.model.calibration import Calibration
 def test_the_threshold_of_a_label_is_found_however_the_label_is_written(form, label):
     calibration = Calibration(threshold=0.9, thresholds={"café visit": 0.3})
     label = unicodedata.normalize(form, label)
-    [found] = predictions.rank(torch.tensor([0.4]), [label], "auto", calibration)
+    [found] = scoring.rank(torch.tensor([0.4]), [label], "auto", calibration)
     assert found.label == label
