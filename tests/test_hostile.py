@@ -11,8 +11,13 @@ import pytest
 
 from actionclip import Recognizer
 from actionclip.cli import main
+from actionclip.data import reading
+from actionclip.data.clips import Sampling
+from actionclip.data.dataset import Cropped, TestViews, TrainingClips
+from actionclip.data.loading import Loader
+from actionclip.data.problems import Problems
 from actionclip.video import files
-from actionclip.video.limits import Decoder, Limits
+from actionclip.video.limits import SHARED_DECODER, Decoder, Limits
 
 pytestmark = [
     pytest.mark.slow,
@@ -130,3 +135,34 @@ def test_the_timeline_program_says_one_line(tiny_clip, hostile_files, monkeypatc
             assert errors == []
     assert set(statuses) == {0, 2}
     assert held()[0] == before
+
+
+def test_a_data_set_of_them_is_checked_and_read(hostile_files, tmp_path, monkeypatch, capsys):
+    for number, path in enumerate(hostile_files):
+        if path.is_file() and path.stat().st_size < 2**24:
+            place = tmp_path / "data" / LABELS[number % 2] / path.name
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.write_bytes(path.read_bytes())
+    num_files = len(list((tmp_path / "data").rglob("*.*")))
+    assert num_files > 150
+    SHARED_DECODER.close()
+    monkeypatch.setattr(SHARED_DECODER, "limits", LIMITS)
+    monkeypatch.setattr(sys, "argv", ["actionclip", "data", "check", f"{tmp_path}/data", "--json"])
+    before = held()
+    with pytest.raises(SystemExit) as ending:
+        main()
+    assert ending.value.code == 1
+    unreadable = json.loads(capsys.readouterr().out)["unreadable"]
+    assert 50 < len(unreadable) < 150  # the damage is real, and what can be read is read
+    assert all("\n" not in reason for reason in unreadable.values())
+    annotations = reading.collect(tmp_path / "data", Problems())
+    for dataset in (
+        TestViews(annotations, Sampling(2), 16, 16),
+        TrainingClips(annotations, Sampling(2), Cropped(16), short_side=16),
+    ):
+        loader = Loader(dataset, [range(num_files)], damaged_limit=1.0)
+        [batch] = loader
+        assert len(batch.clips) + len(loader.damaged) == num_files
+        assert 50 < len(loader.damaged) < 150
+    SHARED_DECODER.close()
+    assert held() == before

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from actionclip.data import reading, requirements, splits
 from actionclip.data.annotations import Annotations
 from actionclip.data.clips import Sampling
+from actionclip.data.problems import ProblemsError
 from actionclip.model import precision
 from actionclip.model.actionclip import ActionCLIP
 from actionclip.model.task import Task
@@ -99,7 +100,7 @@ def read_trainable(chosen: Data) -> Annotations:
         found = found.whole_videos()
     reasons = [f"{chosen.path}: {reason}" for reason in requirements.unmet(found)]
     if reasons:
-        raise ValueError("\n".join(reasons))
+        raise ProblemsError(reasons)
     return found
 
 
