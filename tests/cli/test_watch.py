@@ -74,7 +74,7 @@ def test_a_signal_ends_what_is_open_with_status_0(start, tmp_path, moving_square
     assert first["event"] == "started"
     child = children_of(process.pid)
     process.send_signal(number)
-    out, err = process.communicate(timeout=20)
+    out, err = process.communicate(timeout=120)
     assert process.returncode == 0, err
     assert json.loads(out.splitlines()[-1])["event"] == "ended"
     assert "Traceback" not in err
@@ -120,7 +120,7 @@ def children_of(pid: int) -> list[int]:
 
 
 def is_running(pid: int) -> bool:
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 120  # only ends a hang
     while Path(f"/proc/{pid}").exists():
         if time.monotonic() > deadline:
             return True
