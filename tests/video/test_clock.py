@@ -270,7 +270,7 @@ def test_after_lost_packets_a_frame_is_the_same_whatever_else_is_read(long_ts, t
     num_frames = decode.probe(path).num_frames
     assert 60 < num_frames < 120
     together = decode.read_frames(path, range(num_frames))
-    for index in range(num_frames):
+    for index in range(0, num_frames, 3):
         alone = decode.read_frames(path, [index])[0]
         assert np.array_equal(alone, together[index]), index
     for rate in (5.0, 25.0):
