@@ -11,7 +11,6 @@ Decoding all of a 1080-line video to pictures takes six gigabytes, in each of th
 import argparse
 import multiprocessing
 import os
-import resource
 import shlex
 import statistics
 import sys
@@ -24,6 +23,7 @@ import av
 import clips
 import measuring
 import numpy as np
+import psutil
 import torch
 from PIL import Image
 
@@ -32,7 +32,8 @@ from actionclip.data.annotations import Annotations, Example
 from actionclip.data.augmentation import Augmentation
 from actionclip.data.clips import Sampling
 from actionclip.data.dataset import Augmented, Sample, TestViews, TrainingClips
-from actionclip.video import sampling
+from actionclip.video import sampling, transforms
+from actionclip.video.limits import SHARED_DECODER
 
 NUM_FRAMES, SHORT_SIDE, SIZE = 8, 256, 224
 SECONDS = 30
@@ -123,7 +124,7 @@ def as_data_set(path: Path) -> Annotations:
 def clip_of(sample: object) -> torch.Tensor:
     """Give the only clip of a sample."""
     assert isinstance(sample, Sample), sample
-    return sample.clip.reshape(NUM_FRAMES, 3, SIZE, SIZE)
+    return transforms.to_float(sample.clip.reshape(NUM_FRAMES, 3, SIZE, SIZE))
 
 
 TESTING: dict[str, Callable[[Path], torch.Tensor]] = {
@@ -138,6 +139,17 @@ TRAINING: dict[str, Callable[[Path], torch.Tensor]] = {
 }
 
 
+def used() -> np.ndarray:
+    """Return CPU seconds and the largest memory in bytes of this process and its children."""
+    cpu, memory = 0.0, 0
+    for process in (psutil.Process(), *psutil.Process().children()):
+        times = process.cpu_times()
+        cpu += times.user + times.system
+        status = Path(f"/proc/{process.pid}/status").read_text()
+        memory += 1024 * int(status.split("VmHWM:")[1].split()[0])
+    return np.array([cpu, memory])
+
+
 def measure(way: Callable[[Path], torch.Tensor], video: Path, num_clips: int) -> np.ndarray:
     """Read clips in all processes at once.
 
@@ -146,15 +158,15 @@ def measure(way: Callable[[Path], torch.Tensor], video: Path, num_clips: int) ->
     """
 
     def read(process: int) -> None:
-        before, start = resource.getrusage(resource.RUSAGE_SELF), time.perf_counter()
+        SHARED_DECODER.probe(video)  # a loader starts its decoding process once
+        before, start = used(), time.perf_counter()
         for number in range(num_clips):  # under new names, so that nothing is remembered
             link = video.with_name(f"{process}-{number}-{video.name}")
             os.link(video, link)
             way(link)
             link.unlink()
-        seconds, after = time.perf_counter() - start, resource.getrusage(resource.RUSAGE_SELF)
-        cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-        told.put((seconds, cpu / num_clips, (after.ru_maxrss - before.ru_maxrss) / 1024))
+        seconds, after = time.perf_counter() - start, used()
+        told.put((seconds, *((after - before) / (num_clips, 2**20))))
 
     told = CONTEXT.SimpleQueue()
     processes = [CONTEXT.Process(target=read, args=(i,)) for i in range(NUM_PROCESSES)]
