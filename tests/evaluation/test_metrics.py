@@ -11,13 +11,12 @@ from torchmetrics.functional.classification import (
 )
 
 from actionclip.data.annotations import Annotations, Example
-from actionclip.evaluation import metrics
+from actionclip.evaluation import calibration, metrics
 from actionclip.evaluation.scored import Scored
 
 SCORES = tensor([[0.7, 0.2, 0.1], [0.5, 0.3, 0.2], [0.1, 0.3, 0.6], [0.2, 0.5, 0.3]])
 TRUTH = tensor([0, 1, 2, 2])
 """Right, second best, right, second best."""
-ONCE = torch.ones(1, 4)
 
 
 def random_scores(num_clips: int, num_labels: int, seed: int = 0) -> torch.Tensor:
@@ -70,7 +69,7 @@ def test_confusion_by_hand_has_the_labels_in_rows():
 
 def test_accuracy_by_label_by_hand_and_a_label_without_clips_has_none():
     right = metrics.hits(SCORES, TRUTH, 1)
-    found = metrics.by_label(right, TRUTH, 4, ONCE)[0]
+    found = metrics.by_label(right, TRUTH, 4, torch.ones(1, 4))[0]
     assert found[:3].tolist() == [1, 0, 0.5]
     assert found[3].isnan()
     assert float(found.nanmean()) == 0.5
@@ -107,32 +106,57 @@ def test_far_logits_stay_apart():
     assert metrics.mean_average_precision(scores, [[0], [0], []]) == {"map": 1.0}
 
 
-@settings(deadline=None, max_examples=15)
+@settings(deadline=None, max_examples=25)
 @given(seed=st.integers(0, 10_000), levels=st.integers(1, 12))
-def test_drawn_average_precision_is_that_of_the_clips_taken_so_often(seed, levels):
+def test_with_ties_average_precision_is_that_of_scikit_learn_by_hand(seed, levels):
     generator = torch.Generator().manual_seed(seed)
-    scores = torch.randint(levels, (12, 4), generator=generator).float()
-    marked = torch.rand(12, 4, generator=generator) < 0.4
-    times = torch.randint(3, (2, 12), generator=generator)
-    found = metrics.drawn_average_precisions(scores, marked, times.float())
-    for one, often in zip(found, times, strict=True):
-        rows = torch.arange(12).repeat_interleave(often)
-        expected = metrics.average_precisions(scores[rows], marked[rows])
-        torch.testing.assert_close(one, expected, equal_nan=True)
+    scores = torch.randint(levels, (12,), generator=generator).float()
+    own = torch.rand(12, generator=generator) < 0.4
+    expected, recall = 0.0, 0.0
+    for level in scores.unique().flip(0):  # the clips of one score come together
+        named = scores >= level
+        precision = float(own[named].float().mean())
+        now = float(own[named].sum() / own.sum().clamp(min=1))
+        expected, recall = expected + (now - recall) * precision, now
+    found = float(metrics.average_precisions(scores[:, None], own[:, None]))
+    if own.any():
+        assert found == pytest.approx(expected, abs=1e-6)
+    else:
+        assert found != found
+
+
+def test_scores_that_differ_in_the_last_digit_stay_apart():
+    one = tensor([[1.0], [1.0], [1000.0]])
+    one[0] = one[0].nextafter(tensor([2.0]))
+    assert metrics.average_precisions(one, tensor([[True], [False], [True]])).tolist() == [1.0]
 
 
 def test_calibration_by_hand():
     # Best scores 0.7 right, 0.5 wrong, 0.6 right, 0.5 wrong, each pair far from the others:
     # bins of 1/15 hold {0.7}, {0.5, 0.5} and {0.6}: (0.3 + 2 · 0.5 + 0.4) / 4.
-    found = metrics.calibrate(SCORES, TRUTH, ONCE)
-    assert float(found.error) == pytest.approx(1.7 / 4)
-    assert found.counts.sum() == 4
-    assert sorted(found.hits[0].tolist())[-3:] == [0, 1, 1]
+    confidences, is_right = SCORES.amax(1), metrics.hits(SCORES, TRUTH, 1) == 1
+    error = calibration.expected_calibration_error(confidences, is_right)
+    assert error == pytest.approx(1.7 / 4)
+    bins = metrics.reliability(confidences, is_right)
+    assert bins.counts.sum() == 4
+    assert sorted(bins.hits.tolist())[-3:] == [0, 1, 1]
+
+
+@settings(deadline=None, max_examples=25)
+@given(st.lists(st.tuples(st.integers(0, 30), st.booleans()), min_size=1, max_size=40))
+def test_the_diagram_shows_the_bins_of_the_calibration_error(clips):
+    # Of 0 to 1 in steps of half a bin, so that many lie on an edge, and 1 in the last bin.
+    confidences = tensor([place / 30 for place, _ in clips])
+    is_right = tensor([right for _, right in clips])
+    bins = metrics.reliability(confidences, is_right)
+    shown = float((bins.scores - bins.hits).abs().sum() / bins.counts.sum())
+    error = calibration.expected_calibration_error(confidences, is_right)
+    assert error == pytest.approx(shown, abs=1e-6)
 
 
 def test_a_certain_and_right_model_is_calibrated():
-    scores = torch.eye(3)
-    assert float(metrics.calibrate(scores, torch.arange(3), torch.ones(1, 3)).error) == 0
+    error = calibration.expected_calibration_error(torch.ones(3), torch.ones(3).bool())
+    assert error == pytest.approx(0, abs=1e-6)
 
 
 @pytest.mark.parametrize("num_labels", [3, 20])
@@ -146,8 +170,8 @@ def test_without_ties_metrics_are_those_of_torchmetrics(num_labels):
     ours = metrics.by_label(right, truth, num_labels, torch.ones(1, 200)).nanmean()
     assert float(ours) == pytest.approx(float(theirs))
     theirs = multiclass_calibration_error(scores, truth, num_labels, n_bins=15)
-    ours = metrics.calibrate(scores, truth, torch.ones(1, 200)).error
-    assert float(ours) == pytest.approx(float(theirs), abs=1e-6)
+    ours = calibration.expected_calibration_error(scores.amax(1), right == 1)
+    assert ours == pytest.approx(float(theirs), abs=1e-6)
 
 
 @settings(deadline=None, max_examples=20)
@@ -160,9 +184,11 @@ def test_the_order_of_the_clips_does_not_matter_nor_does_having_each_twice(seed)
         same = [labels[row] for row in rows]
         for metric in (metrics.accuracy, metrics.mean_average_precision):
             assert metric(scores[rows], same) == pytest.approx(metric(scores, labels))
-        once = metrics.calibrate(scores, truth, torch.ones(1, 30)).error
-        twice = metrics.calibrate(scores[rows], truth[rows], torch.ones(1, len(rows))).error
-        assert float(twice) == pytest.approx(float(once), abs=1e-6)
+        error = calibration.expected_calibration_error
+        is_right = metrics.hits(scores, truth, 1) == 1
+        once = error(scores.amax(1), is_right)
+        twice = error(scores.amax(1)[rows], is_right[rows])
+        assert twice == pytest.approx(once, abs=1e-6)
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])

@@ -71,10 +71,12 @@ def _print_table(model: str, data: Path, lab: Lab) -> None:
     from rich.table import Table
 
     from actionclip.evaluation import wording
+    from actionclip.evaluation.intervals import Interval
 
     console = Console(highlight=False)
     console.print(f"[bold]{terminal.markup(model)} on {terminal.markup(data)}[/]", soft_wrap=True)
-    console.print(f"{lab.num_clips} clips, {lab.num_labels} labels; top-1, 95 % intervals")
+    chosen = f"; the model was {lab.selection}" if lab.selection else ""
+    console.print(f"{lab.num_clips} clips, {lab.num_labels} labels; top-1, 95 % intervals{chosen}")
     table = Table(box=None, pad_edge=False)
     table.add_column("template", overflow="fold")
     table.add_column("kind")
@@ -82,9 +84,8 @@ def _print_table(model: str, data: Path, lab: Lab) -> None:
     table.add_column("interval", justify="right")
     table.add_column("worth to the others, points", justify="right")
     for one in lab.findings:
-        worth = (
-            f"{100 * one.worth:+.1f}  ({100 * one.worth_low:+.1f} to {100 * one.worth_high:+.1f})"
-        )
+        reach = wording.points(Interval(one.worth, one.worth_low, one.worth_high))
+        worth = f"{100 * one.worth:+.1f}  ({reach})"
         alone = wording.percent(one.alone.value), wording.around(one.alone)
         table.add_row(terminal.markup(one.template), one.kind, *alone, worth)
     table.add_section()

@@ -33,7 +33,6 @@ def compare(
         Path | None, typer.Option(metavar="FILE", help="Write an HTML page with all clips.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
-    seed: Annotated[int, typer.Option(help="Of the draws behind the interval.")] = 0,
 ) -> None:
     """Say which clips B has right and A wrong, the other way round, and whether by luck."""
     from actionclip import pages
@@ -48,7 +47,7 @@ def compare(
 
     if html:
         pages.check_place(html)
-    comparison = comparing.compare(reports.read(before), reports.read(after), seed)
+    comparison = comparing.compare(reports.read(before), reports.read(after))
     if as_json:
         print(comparison.to_json())
     else:
@@ -68,13 +67,19 @@ def _print(comparison: Comparison) -> None:
     console = Console(highlight=False)
     console.print(_numbers(comparison))
     difference = comparison.difference
+    names = (comparison.before, comparison.after)
+    for name, chosen in dict(zip(names, comparison.selections, strict=True)).items():
+        if chosen:
+            console.print(f"{name}: {chosen}", soft_wrap=True, markup=False)
     verdict = "clear" if comparison.is_clear else "not clear: the interval holds 0"
+    if difference.low is None:
+        verdict = "not clear"
     test = f"McNemar p = {comparison.p_value:.2g}"
     if comparison.is_grouped:
         test += ", which takes near copies for independent"
     console.print(
         f"{100 * difference.value:+.1f} points of right clips"
-        f" ({100 * difference.low:+.1f} to {100 * difference.high:+.1f}; {test}): {verdict}",
+        f" ({wording.points(difference)}; {test}): {verdict}",
         soft_wrap=True,
     )
     won = [(change, change.before) for change in comparison.won]
@@ -100,6 +105,9 @@ def _numbers(comparison: Comparison) -> Table:
     for name in (comparison.before, comparison.after, "difference"):
         table.add_column(terminal.markup(name), justify="right")
     for name, (one, other) in comparison.metrics.items():
-        told = (f"{wording.percent(i.value)}\n{wording.around(i)}" for i in (one, other))
+        told = (
+            f"{wording.value(interval, chosen)}\n{wording.around(interval)}"
+            for interval, chosen in zip((one, other), comparison.selections, strict=True)
+        )
         table.add_row(wording.METRICS[name], *told, f"{100 * (other.value - one.value):+.1f}")
     return table

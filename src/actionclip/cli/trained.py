@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from actionclip.cli import terminal
+from actionclip.evaluation import selection
 from actionclip.evaluation.evaluate import Subject
 from actionclip.evaluation.scoring import ByClassifier
+from actionclip.evaluation.selection import Selection
 from actionclip.model.task import Task
 from actionclip.recognizer import Recognizer
 from actionclip.training import prepare
@@ -53,7 +55,12 @@ def subject(
         classifier = ByClassifier(loaded.classifier, learnt)
     if templates is None:
         templates = prepare.templates_of(recipe) if recipe else recognizer.templates
-    return Subject(recognizer, model, tuple(templates), learnt, classifier)
+    chosen = selection.read(model)
+    if chosen is None and (Path(model).parent / "recipe.toml").is_file():
+        terminal.note(
+            f"{model}: does not say which clips selected it; if these did, it looks better"
+        )
+    return Subject(recognizer, model, tuple(templates), learnt, classifier, chosen or Selection())
 
 
 def _task_of_run(checkpoint: Path, *, needs_labels: bool) -> Task:

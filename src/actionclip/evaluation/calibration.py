@@ -27,6 +27,7 @@ TEMPERATURES = tuple(math.exp(step / 20) for step in range(-60, 61))
 """From 1/20 to 20, each five per cent above the one before; 1 is among them."""
 MARGINS = tuple(step / 4 for step in range(-20, 61))
 PRECISION = 0.95
+NUM_BINS = 15
 MIN_CLIPS = 5
 """A label with fewer clips gets no threshold of its own."""
 
@@ -114,16 +115,18 @@ def fit_thresholds(
 
 
 def expected_calibration_error(
-    confidences: Float[Tensor, " B"], is_right: Bool[Tensor, " B"], num_bins: int = 15
+    confidences: Float[Tensor, " B"], is_right: Bool[Tensor, " B"], num_bins: int = NUM_BINS
 ) -> float:
     """Say by how much the best scores differ from how often they are right, on average, 0…1.
 
     Args:
         confidences: the score of each clip's best answer, which may be "none of these".
         is_right: whether that answer is.
-        num_bins: of equal width, within which the two are compared.
+        num_bins: of equal width, within which the two are compared (Guo et al. 2017).
     """
-    return float(binary_calibration_error(confidences, is_right.long(), num_bins))
+    # torchmetrics has a bin of its own for scores of exactly 1.
+    below = confidences.clamp(max=1 - torch.finfo(confidences.dtype).eps)
+    return float(binary_calibration_error(below, is_right.long(), num_bins))
 
 
 def auroc(confidences: Float[Tensor, " B"], is_known: Bool[Tensor, " B"]) -> float:
@@ -133,7 +136,7 @@ def auroc(confidences: Float[Tensor, " B"], is_known: Bool[Tensor, " B"]) -> flo
         confidences: any numbers that are larger where a label seems to fit.
         is_known: whether the list holds what the clip shows.
     """
-    return float(binary_auroc(_in_order(confidences)[0], is_known.long()))
+    return float(binary_auroc(ranks(confidences)[0], is_known.long()))
 
 
 def coverage_at_precision(
@@ -154,7 +157,7 @@ def coverage_at_precision(
         The share of the known clips that are named rightly, 0…1, and the confidence from which on
         clips are named: infinite if no confidence is high enough.
     """
-    places, values = _in_order(confidences)
+    places, values = ranks(confidences)
     if not is_right.any():
         return 0.0, math.inf
     recall, place = binary_recall_at_fixed_precision(places, is_right.long(), precision)
@@ -166,6 +169,17 @@ def coverage_at_precision(
     )
 
 
+def ranks(
+    numbers: Float[Tensor, " B"],
+) -> tuple[Float[Tensor, " B"], Float[Tensor, " values"]]:
+    """Return each number's rank among the different ones, scaled to 0…1, and those.
+
+    torchmetrics puts numbers outside 0…1 through a sigmoid, which makes large ones equal.
+    """
+    values, places = numbers.double().unique(return_inverse=True)
+    return places.double() / max(1, len(values) - 1), values
+
+
 def _without(
     label_logits: Float[Tensor, "B K N"], label_indices: Int[Tensor, " B"]
 ) -> Float[Tensor, "B K others"]:
@@ -174,14 +188,3 @@ def _without(
     others = torch.arange(num_labels) != label_indices[:, None].cpu()  # (B, N)
     kept = others[:, None].expand(-1, num_templates, -1).to(label_logits.device)
     return label_logits[kept].reshape(num_clips, num_templates, num_labels - 1)
-
-
-def _in_order(
-    confidences: Float[Tensor, " B"],
-) -> tuple[Float[Tensor, " B"], Float[Tensor, " values"]]:
-    """Give each number's place among the different ones, 0…1, and those.
-
-    Numbers outside 0…1 would go through a sigmoid in torchmetrics, which makes large ones equal.
-    """
-    values, places = confidences.double().unique(return_inverse=True)
-    return places.double() / max(1, len(values) - 1), values

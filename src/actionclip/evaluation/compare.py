@@ -13,23 +13,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float, Int
-from torch import Tensor
 
 from actionclip import display, pages
-from actionclip.evaluation import bootstrap, wording
-from actionclip.evaluation.bootstrap import Interval
+from actionclip.evaluation import intervals, wording
 from actionclip.evaluation.clip_results import ClipResult
+from actionclip.evaluation.intervals import Interval
 from actionclip.evaluation.report import Report
-
-
-@dataclass(frozen=True)
-class Difference:
-    """A difference of shares, and its 95 % interval; all of -1…1."""
-
-    value: float
-    low: float
-    high: float
 
 
 @dataclass(frozen=True)
@@ -61,13 +50,15 @@ class Comparison:
     after: str
     num_clips: int
     num_right_in_both: int
-    difference: Difference
-    """In the share of right clips; the interval is a paired bootstrap over groups."""
+    difference: Interval
+    """In the share of right clips, -1…1; the interval takes groups as wholes."""
     p_value: float
     """How often luck alone would change so many more clips one way (exact McNemar test)."""
     is_grouped: bool
     """Whether some clips are near copies: then the interval is right and the test too sure."""
     metrics: dict[str, tuple[Interval, Interval]]
+    selections: tuple[str, str]
+    """What the clips chose of each model: "selected on test"; empty if nothing is known."""
     won: tuple[Change, ...]
     """Wrong before, right after."""
     lost: tuple[Change, ...]
@@ -79,7 +70,8 @@ class Comparison:
     @property
     def is_clear(self) -> bool:
         """Whether the interval excludes that nothing changed."""
-        return self.difference.low > 0 or self.difference.high < 0
+        low, high = self.difference.low, self.difference.high
+        return low is not None and high is not None and (low > 0 or high < 0)
 
     def to_json(self) -> str:
         """Give the comparison as one JSON document."""
@@ -90,13 +82,12 @@ class Comparison:
         return pages.render("comparison.html", comparison=self, say=wording)
 
 
-def compare(before: Report, after: Report, seed: int = 0) -> Comparison:
+def compare(before: Report, after: Report) -> Comparison:
     """Compare clip by clip.
 
     Args:
         before: one report.
         after: another, on the same clips and labels.
-        seed: of the draws behind the interval.
 
     Raises:
         ValueError: they are about other clips or labels; says what differs.
@@ -104,7 +95,7 @@ def compare(before: Report, after: Report, seed: int = 0) -> Comparison:
     _check_same(before, after)
     pairs = list(zip(_in_order(before), _in_order(after), strict=True))
     gains = torch.tensor([float(new.is_right) - float(old.is_right) for old, new in pairs])
-    groups = bootstrap.number([old.group for old, _ in pairs])
+    groups = intervals.number([old.group for old, _ in pairs])
     changes = [Change(old.clip, old.labels, old.best, new.best) for old, new in pairs]
     won = tuple(change for change, gain in zip(changes, gains, strict=True) if gain > 0)
     lost = tuple(change for change, gain in zip(changes, gains, strict=True) if gain < 0)
@@ -114,7 +105,7 @@ def compare(before: Report, after: Report, seed: int = 0) -> Comparison:
         after=after.setting.model,
         num_clips=len(pairs),
         num_right_in_both=sum(old.is_right and new.is_right for old, new in pairs),
-        difference=_difference(gains, groups, seed),
+        difference=intervals.difference(gains, groups),
         p_value=mcnemar(len(won), len(lost)),
         is_grouped=len(groups.unique()) < len(pairs),
         metrics={
@@ -122,6 +113,7 @@ def compare(before: Report, after: Report, seed: int = 0) -> Comparison:
             for name, interval in before.telling_metrics.items()
             if name in after.metrics
         },
+        selections=(before.selection, after.selection),
         won=won,
         lost=lost,
         labels=_label_changes(before, after),
@@ -146,18 +138,6 @@ def mcnemar(num_won: int, num_lost: int) -> float:
 
 def _log_choose(number: int, chosen: int) -> float:
     return math.lgamma(number + 1) - math.lgamma(chosen + 1) - math.lgamma(number - chosen + 1)
-
-
-def _difference(gains: Float[Tensor, " V"], groups: Int[Tensor, " V"], seed: int) -> Difference:
-    value = float(gains.mean())
-    weights = bootstrap.draw(groups, bootstrap.NUM_DRAWS, seed)  # (R, V)
-    found = bootstrap.reach(value, (weights @ gains) / weights.sum(1))
-    if found is None:  # the draws are all alike, mostly because no clip changed
-        tosses = bootstrap.wilson(abs(value), len(groups.unique()))
-        width = max(tosses.high - tosses.value, tosses.value - tosses.low)
-        found = value - width, value + width
-    low, high = found
-    return Difference(value, max(-1.0, min(low, value)), min(1.0, max(high, value)))
 
 
 def _in_order(report: Report) -> list[ClipResult]:

@@ -12,13 +12,10 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from actionclip.evaluation import bootstrap, metrics
-from actionclip.evaluation.bootstrap import Interval
-from actionclip.evaluation.metrics import Calibration
+from actionclip.evaluation import calibration, intervals, metrics
+from actionclip.evaluation.intervals import Interval
+from actionclip.evaluation.metrics import Bins
 from actionclip.evaluation.scored import Scored
-
-NUM_MAP_DRAWS = 200
-"""Average precision costs a pass over all scores for each draw, so it gets fewer of them."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +25,7 @@ class Estimates:
     metrics: dict[str, Interval]
     by_label: list[Interval | None]
     """Accuracies, or average precisions; None for labels without clips."""
-    calibration: Calibration | None
+    bins: Bins | None
     """Only where scores exclude each other: others are no probabilities."""
 
 
@@ -46,7 +43,7 @@ def headlines(scored: Scored) -> dict[str, float]:
 
 def estimate(scored: Scored, seed: int, seen_labels: Sequence[str] = ()) -> Estimates:
     """Compute all metrics; the arguments are those of `report.make`."""
-    groups = bootstrap.number([bootstrap.group_of(e) for e in scored.annotations.examples])
+    groups = intervals.number([intervals.group_of(e) for e in scored.annotations.examples])
     if not scored.exclusive:
         return _of_rankings(scored, groups, seed)
     return _of_choices(scored, groups, seed, seen_labels)
@@ -57,32 +54,38 @@ def _of_choices(
 ) -> Estimates:
     """Clips that have one label each."""
     scores, truth, num_labels = scored.scores, scored.truth, len(scored.annotations.labels)
-    weights = bootstrap.draw(groups, bootstrap.NUM_DRAWS, seed)  # (R, V)
-    once = torch.ones_like(weights[:1])
-    num_groups = len(groups.unique())
+    weights = intervals.leave_out(groups, seed)  # (R, V)
     right = metrics.hits(scores, truth, 1)
+    top5 = metrics.hits(scores, truth, 5)
+    is_trivial = num_labels <= 5
 
+    values = metrics.by_label(right, truth, num_labels, torch.ones_like(weights[:1]))  # (1, N)
     drawn = metrics.by_label(right, truth, num_labels, weights)  # (R, N)
-    values = metrics.by_label(right, truth, num_labels, once)
-    calibration = metrics.calibrate(scores, truth, once)
-    errors = metrics.calibrate(scores, truth, weights).error
+    drawn = drawn.where(drawn.isfinite(), values)  # a label that a replicate leaves out whole
+    confidences, is_right = scores.amax(1), right == 1
+    errors = [
+        calibration.expected_calibration_error(confidences[kept], is_right[kept])
+        for kept in weights.bool()
+        if kept.any()
+    ]
+    error = calibration.expected_calibration_error(confidences, is_right)
     found = {
-        "top1": _accuracy(right, groups, weights),
-        "top5": Interval(1.0, 1.0, 1.0)  # by definition
-        if num_labels <= 5
-        else _accuracy(metrics.hits(scores, truth, 5), groups, weights),
-        "mean_per_label": bootstrap.interval(float(values.nanmean()), drawn.nanmean(1), num_groups),
-        "calibration_error": bootstrap.interval(float(calibration.error), errors, num_groups),
+        "top1": intervals.of_accuracy(right, groups),
+        "top5": Interval(1.0, 1.0, 1.0) if is_trivial else intervals.of_accuracy(top5, groups),
+        "mean_per_label": intervals.of_replicates(
+            float(values.nanmean()), drawn.nanmean(1), groups, len(right)
+        ),
+        "calibration_error": intervals.of_replicates(error, torch.tensor(errors), groups),
     }
     seen = torch.tensor([label in set(seen_labels) for label in scored.annotations.labels])[truth]
     if seen.any() and not seen.all():
         found |= _of_parts(right, seen, groups, weights)
 
     by_label = [
-        bootstrap.of_accuracy(right[own], groups[own], drawn[:, label]) if own.any() else None
-        for label, own in enumerate(truth == label for label in range(num_labels))
+        intervals.of_accuracy(right[own], groups[own]) if own.any() else None
+        for own in (truth == label for label in range(num_labels))
     ]
-    return Estimates(found, by_label, calibration)
+    return Estimates(found, by_label, metrics.reliability(confidences, is_right))
 
 
 def _of_parts(
@@ -93,19 +96,16 @@ def _of_parts(
 ) -> dict[str, Interval]:
     """Tell clips of labels that the model was trained on from the others."""
     parts = {"top1_seen": seen, "top1_unseen": ~seen}
-    found = {
-        name: _accuracy(right[part], groups[part], weights[:, part]) for name, part in parts.items()
-    }
-    value = _harmonic_mean(*(torch.tensor(interval.value) for interval in found.values()))
-    drawn = _harmonic_mean(*(_share(right[part], weights[:, part]) for part in parts.values()))
-    found["harmonic_mean"] = bootstrap.interval(float(value), drawn, len(groups.unique()))
+    found = {name: intervals.of_accuracy(right[part], groups[part]) for name, part in parts.items()}
+    seen_share, unseen_share = (interval.value for interval in found.values())
+    value = _harmonic_mean(torch.tensor(seen_share), torch.tensor(unseen_share))
+    shares = [
+        _share(right[part], weights[:, part]).nan_to_num(nan=found[name].value)
+        for name, part in parts.items()
+    ]
+    drawn = _harmonic_mean(*shares)
+    found["harmonic_mean"] = intervals.of_replicates(float(value), drawn, groups, len(right))
     return found
-
-
-def _accuracy(
-    hits: Float[Tensor, " V"], groups: Int[Tensor, " V"], weights: Float[Tensor, "R V"]
-) -> Interval:
-    return bootstrap.of_accuracy(hits, groups, _share(hits, weights))
 
 
 def _share(hits: Float[Tensor, " V"], weights: Float[Tensor, "R V"]) -> Float[Tensor, " R"]:
@@ -119,14 +119,27 @@ def _harmonic_mean(one: Tensor, other: Tensor) -> Tensor:
 def _of_rankings(scored: Scored, groups: Int[Tensor, " V"], seed: int) -> Estimates:
     """Clips that have any number of labels."""
     scores, marked = scored.scores, scored.marked
-    weights = bootstrap.draw(groups, NUM_MAP_DRAWS, seed)  # (R, V)
-    drawn = metrics.drawn_average_precisions(scores, marked, weights)  # (R, N)
     values = metrics.average_precisions(scores, marked)  # (N,)
-    found = bootstrap.interval(float(values.nanmean()), drawn.nanmean(1), len(groups.unique()))
+    kept = intervals.leave_out(groups, seed).bool()  # (R, V)
+    drawn = torch.stack(
+        [metrics.average_precisions(scores[one], marked[one]) for one in kept if one.any()]
+        or [values]
+    )  # (R, N)
+    drawn = drawn.where(drawn.isfinite(), values)
+    found = intervals.of_replicates(float(values.nanmean()), drawn.nanmean(1), groups)
     by_label = [
-        bootstrap.interval(float(value), drawn[:, label], len(groups[marked[:, label]].unique()))
+        _of_label(float(value), drawn[:, label], groups, marked[:, label])
         if marked[:, label].any()
         else None
         for label, value in enumerate(values)
     ]
     return Estimates({"map": found}, by_label, None)
+
+
+def _of_label(
+    value: float, drawn: Float[Tensor, " R"], groups: Int[Tensor, " V"], own: Bool[Tensor, " V"]
+) -> Interval:
+    """Return an average precision; its evidence is the groups that hold clips of the label."""
+    found = intervals.of_replicates(value, drawn, groups)
+    own_groups = intervals.of_replicates(value, drawn, groups[own])
+    return found if own_groups.low is not None else own_groups

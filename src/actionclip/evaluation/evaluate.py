@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 import difflib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -24,6 +24,7 @@ from actionclip.evaluation.protocols import Protocol
 from actionclip.evaluation.report import Report
 from actionclip.evaluation.scored import Scored
 from actionclip.evaluation.scoring import ByClassifier, ByWords, Scorer
+from actionclip.evaluation.selection import Selection
 from actionclip.evaluation.view_features import Progress, Views
 from actionclip.model import fingerprint
 from actionclip.recognizer import Recognizer
@@ -42,6 +43,8 @@ class Subject:
     """The labels that it was trained on, in their order; none if nobody knows."""
     classifier: ByClassifier | None = None
     """Answers instead of words, in the unimodal baseline."""
+    selection: Selection = field(default_factory=Selection)
+    """Which clips chose the weights and the calibration."""
 
 
 @dataclass(frozen=True)
@@ -147,14 +150,16 @@ def run(
         like=conditions.conventions.like,
     )
     scored = merge(answers, protocol.annotations.labels)
+    tested = scored.annotations
     made = report.make(
         scored,
         setting,
         data if data.is_dir() else data.parent,
         seen_labels=protocol.seen or seen,
         draws=[estimates.headlines(one) for one in answers] if protocol.is_drawn else (),
+        selection=subject.selection.describe(tested.examples, setting.split),
     )
-    return Evaluation(made, scored.annotations, sampling)
+    return Evaluation(made, tested, sampling)
 
 
 def read(

@@ -16,10 +16,11 @@ def render(report: Report) -> str:
     parts = [
         f"# {_plain(setting.model)} on {_plain(setting.data)}",
         wording.summary(report),
+        *filter(None, [wording.too_few_groups(report)]),
         _table(
             ("metric", "value", "95 % interval"),
             (
-                (wording.METRICS[name], wording.percent(one.value), wording.around(one))
+                (wording.METRICS[name], wording.value(one, report.selection), wording.around(one))
                 for name, one in report.telling_metrics.items()
             ),
         ),
@@ -29,7 +30,7 @@ def render(report: Report) -> str:
         _table(
             ("label", "clips", "average precision" if report.is_multi_label else "accuracy", ""),
             (
-                (one.label, one.num_clips, wording.percent(one.estimate.value),
+                (one.label, one.num_clips, wording.value(one.estimate, report.selection),
                  wording.around(one.estimate))
                 for one in report.label_results
                 if one.estimate

@@ -3,15 +3,15 @@
 Where several labels have the same score, none of them is above the others, and a label gets the
 share of the orders in which it would be among the best: equal scores for everything are chance, not
 luck. torchmetrics breaks such ties by the order of the labels, so it computes what does not depend
-on them. Functions that take weights count each clip so often, once for each draw of `bootstrap`.
+on them. Functions that take weights leave out clips of weight 0: the replicates of `intervals`.
 
 Shapes:
-    R: draws   V: clips   N: labels   S: bins of scores
+    R: replicates   V: clips   N: labels   S: bins of scores
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -23,9 +23,10 @@ from torchmetrics.functional.classification import (
     multiclass_confusion_matrix,
 )
 
+from actionclip.evaluation import calibration
 from actionclip.evaluation.scored import Scored
 
-NUM_BINS = 15
+NUM_BINS = calibration.NUM_BINS
 
 
 def check(scored: Scored) -> None:
@@ -104,69 +105,36 @@ def by_label(
 def average_precisions(
     scores: Float[Tensor, "V N"], marked: Bool[Tensor, "V N"]
 ) -> Float[Tensor, " N"]:
-    """Say for each label how well its clips come before the others; NaN where it has none."""
-    occurring = marked.any(dim=0)
-    low, high = scores.aminmax()
-    within = (scores - low) / (high - low).clamp(min=torch.finfo(scores.dtype).tiny)
-    precisions = torch.full(occurring.shape, torch.nan)
-    for label in occurring.nonzero().flatten():
+    """Say for each label how well its clips come before the others; NaN where it has none.
+
+    Clips of equal scores count together, as in scikit-learn: their order is nothing that was said.
+    """
+    precisions = torch.full((scores.shape[1],), torch.nan)
+    for label in marked.any(dim=0).nonzero().flatten().tolist():
+        places, _ = calibration.ranks(scores[:, label])
         precisions[label] = binary_average_precision(
-            within[:, label],  # torchmetrics squashes other scores until they are equal
-            marked[:, label].long(),
+            places, marked[:, label].long(), validate_args=False
         )
     return precisions
 
 
-def drawn_average_precisions(
-    scores: Float[Tensor, "V N"], marked: Bool[Tensor, "V N"], weights: Float[Tensor, "R V"]
-) -> Float[Tensor, "R N"]:
-    """Compute the average precisions of every draw; the scores are sorted only once."""
-    descending, order = scores.T.sort(dim=1, descending=True)  # (N, V)
-    places = torch.arange(len(scores)).expand_as(order)
-    last = torch.ones_like(order, dtype=torch.bool)
-    last[:, :-1] = descending[:, :-1] != descending[:, 1:]
-    ends = torch.where(last, places, len(scores)).flip(1).cummin(1).values.flip(1)  # of equals
-    own = marked.T.gather(1, order)
-    return torch.stack(list(_precisions(order, own, ends, weights)))
-
-
-def _precisions(
-    order: Int[Tensor, "N V"],
-    own: Bool[Tensor, "N V"],
-    ends: Int[Tensor, "N V"],
-    weights: Float[Tensor, "R V"],
-) -> Iterator[Float[Tensor, " N"]]:
-    for times in weights:
-        all_times = times[order]  # (N, V)
-        own_times = all_times * own
-        precision = own_times.cumsum(1) / all_times.cumsum(1).clamp(min=1)
-        yield (own_times * precision.gather(1, ends)).sum(1) / own_times.sum(1)
-
-
-class Calibration(NamedTuple):
+class Bins(NamedTuple):
     """Clips in bins of equal width by their best score."""
 
-    counts: Float[Tensor, "R S"]
-    scores: Float[Tensor, "R S"]
+    counts: Float[Tensor, " S"]
+    scores: Float[Tensor, " S"]
     """Summed over the clips of a bin."""
-    hits: Float[Tensor, "R S"]
-
-    @property
-    def error(self) -> Float[Tensor, " R"]:
-        """How far scores are from accuracies, on average over the clips (Guo et al. 2017)."""
-        return (self.scores - self.hits).abs().sum(1) / self.counts.sum(1)
+    hits: Float[Tensor, " S"]
 
 
-def calibrate(
-    scores: Float[Tensor, "V N"], truth: Int[Tensor, " V"], weights: Float[Tensor, "R V"]
-) -> Calibration:
-    """Compare the best scores, as probabilities, with how often the best label is right."""
-    best = scores.amax(1)
-    bins = (best * NUM_BINS).long().clamp(0, NUM_BINS - 1)
-    empty = torch.zeros(len(weights), NUM_BINS)
-    return Calibration(
-        *(
-            empty.index_add(1, bins, weights * values)
-            for values in (torch.ones_like(best), best, hits(scores, truth, 1))
-        )
-    )
+def reliability(confidences: Float[Tensor, " V"], is_right: Bool[Tensor, " V"]) -> Bins:
+    """Sum the clips in the bins of `calibration.expected_calibration_error`, for a diagram.
+
+    Args:
+        confidences: the score of each clip's best answer.
+        is_right: whether that answer is.
+    """
+    edges = torch.linspace(0, 1, NUM_BINS + 1, dtype=confidences.dtype)
+    places = (torch.bucketize(confidences, edges, right=True) - 1).clamp(max=NUM_BINS - 1)
+    parts = (torch.ones_like(confidences), confidences, is_right.to(confidences))
+    return Bins(*(torch.zeros(NUM_BINS).to(part).index_add(0, places, part) for part in parts))

@@ -4,13 +4,13 @@ Each template alone, the ensemble without it, the three kinds and a few whole se
 the same clips, so that the differences are paired. Clips have one label each.
 
 Shapes:
-    V: clips   K: templates   N: labels   R: draws
+    V: clips   K: templates   N: labels
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 import torch
@@ -19,9 +19,9 @@ from torch import Tensor
 
 from actionclip.data.annotations import Annotations, Split
 from actionclip.data.clips import Sampling
-from actionclip.evaluation import bootstrap, metrics, protocols, scoring
-from actionclip.evaluation.bootstrap import Interval
+from actionclip.evaluation import intervals, metrics, protocols, scoring
 from actionclip.evaluation.evaluate import Subject
+from actionclip.evaluation.intervals import Interval
 from actionclip.evaluation.scoring import ByWords
 from actionclip.evaluation.view_features import Progress, Views
 from actionclip.text import prompts
@@ -37,9 +37,9 @@ class Finding:
     """Top-1 with no other template."""
     worth: float
     """Top-1 of all templates, less that of all others: above 0 it helps the ensemble."""
-    worth_low: float
-    worth_high: float
-    """The 95 % interval of `worth`; where it holds 0, these clips cannot tell."""
+    worth_low: float | None
+    worth_high: float | None
+    """The 95 % interval of `worth`; where it holds 0 or there is none, these clips cannot tell."""
 
 
 @dataclass(frozen=True)
@@ -49,9 +49,12 @@ class Lab:
     findings: tuple[Finding, ...]
     """The templates, the best alone first."""
     ensembles: Mapping[str, Interval]
-    """Top-1 of sets of templates: all of them, those of one kind, the best one of these clips."""
+    """Top-1 of sets of templates: all of them, those of one kind, the best one of these clips,
+    and the best one of other clips than those that it is tested on."""
     num_clips: int
     num_labels: int
+    selection: str = ""
+    """What else these clips chose of the model: "selected on test"; empty if nothing is known."""
 
     def to_json(self) -> dict[str, Any]:
         """Give everything as plain values."""
@@ -92,7 +95,8 @@ def run(
     examples = clips.annotations.examples
     truth = torch.tensor([annotations.label_indices(example)[0] for example in examples])
     groups = [bootstrap.group_of(example) for example in examples]
-    return compare(scores, truth, groups, subject.templates)
+    lab = compare(scores, truth, groups, subject.templates)
+    return replace(lab, selection=subject.selection.describe(examples, ", ".join(tested.splits)))
 
 
 def compare(
@@ -100,41 +104,37 @@ def compare(
     truth: Int[Tensor, " V"],
     groups: Sequence[str],
     templates: Sequence[str],
-    seed: int = 0,
 ) -> Lab:
     """Compare the templates.
 
     Args:
         scores: of every label by every template.
         truth: the label index of each clip.
-        groups: of clips that are near copies; see `bootstrap.group_of`.
+        groups: of clips that are near copies; see `intervals.group_of`.
         templates: K of them.
-        seed: of the intervals.
 
     Raises:
         ValueError: there are fewer than two templates to compare.
     """
     if len(templates) < 2:
         raise ValueError(f"{len(templates)} templates: give two or more to compare")
-    numbers = bootstrap.number(groups)
-    weights = bootstrap.draw(numbers, bootstrap.NUM_DRAWS, seed)  # (R, V)
+    numbers = intervals.number(groups)
 
     def right(chosen: Sequence[int]) -> Float[Tensor, " V"]:
         return metrics.hits(scores[:, list(chosen)].mean(dim=1), truth, 1)
 
     def top1(chosen: Sequence[int]) -> Interval:
-        hits = right(chosen)
-        return bootstrap.of_accuracy(hits, numbers, (weights @ hits) / weights.sum(dim=1))
+        return intervals.of_accuracy(right(chosen), numbers)
 
     everything = range(len(templates))
     with_all = right(everything)
     findings = []
     for place, template in enumerate(templates):
         gained = with_all - right([other for other in everything if other != place])
-        low, high = _between(weights, gained)
+        worth = intervals.difference(gained, numbers)
         findings.append(
             Finding(
-                template, prompts.kind(template), top1([place]), float(gained.mean()), low, high
+                template, prompts.kind(template), top1([place]), worth.value, worth.low, worth.high
             )
         )
     findings.sort(key=lambda finding: -finding.alone.value)
@@ -145,12 +145,17 @@ def compare(
         if those:
             ensembles[f"{kind} only ({len(those)})"] = top1(those)
     ensembles["the best alone, chosen on these clips"] = top1([best])
+    if int(numbers.max()) > 0:
+        alone = torch.stack([right([place]) for place in everything])  # (K, V)
+        ensembles["the best alone, chosen on other clips"] = _chosen_elsewhere(alone, numbers)
     return Lab(tuple(findings), ensembles, len(truth), scores.shape[-1])
 
 
-def _between(
-    weights: Float[Tensor, "R V"], differences: Float[Tensor, " V"]
-) -> tuple[float, float]:
-    drawn = (weights @ differences) / weights.sum(dim=1)
-    low, high = torch.quantile(drawn, torch.tensor([0.025, 0.975])).tolist()
-    return low, high
+def _chosen_elsewhere(hits: Float[Tensor, "K V"], groups: Int[Tensor, " V"]) -> Interval:
+    """Return top-1 of the best template of the one half of the groups on the other half."""
+    halves = (groups % 2 == 0, groups % 2 == 1)
+    found = torch.zeros(hits.shape[1])
+    for chosen_on, tested_on in (halves, halves[::-1]):
+        best = int(hits[:, chosen_on].mean(dim=1).argmax())
+        found[tested_on] = hits[best, tested_on]
+    return intervals.of_accuracy(found, groups)

@@ -19,9 +19,9 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from actionclip import display
 from actionclip.conventions import Like
 from actionclip.evaluation import clip_results, estimates, metrics
-from actionclip.evaluation.bootstrap import Interval
 from actionclip.evaluation.clip_results import ClipResult, WorstClip
-from actionclip.evaluation.metrics import Calibration
+from actionclip.evaluation.intervals import Interval
+from actionclip.evaluation.metrics import Bins
 from actionclip.evaluation.scored import Scored
 
 HEADLINES = ("top1", "top5", "map")
@@ -80,6 +80,9 @@ class Report(BaseModel):
     version: str
     split_hash: str
     """Of the clips and their labels, in whatever order."""
+    selection: str = ""
+    """What the clips chose of the model, so that its numbers on them are too high: "selected on
+    test"; empty if nothing, or if nothing is known."""
     labels: tuple[str, ...]
     seen_labels: tuple[str, ...]
     """Those that the model was trained on."""
@@ -126,6 +129,7 @@ class Report(BaseModel):
         """Give the report as one JSON document, the headline metrics first."""
         document = self.model_dump(mode="json")
         first = {name: document["metrics"][name] for name in HEADLINES if name in self.metrics}
+        first["selection"] = self.selection
         return display.to_json(first | document, indent=1, allow_nan=False)
 
 
@@ -171,6 +175,7 @@ def make(
     *,
     seen_labels: Sequence[str] = (),
     draws: Sequence[Mapping[str, float]] = (),
+    selection: str = "",
 ) -> Report:
     """Compute everything that is said of an evaluation.
 
@@ -182,6 +187,7 @@ def make(
         seen_labels: that the model was trained on. If they are some of the labels and not all,
             the metrics also tell top1_seen, top1_unseen and their harmonic_mean.
         draws: `estimates.headlines` of each draw.
+        selection: what the clips chose of the model, in words.
 
     Raises:
         ValueError: there are no clips, or a score is not a number; names the clip.
@@ -196,6 +202,7 @@ def make(
         date=datetime.now(UTC).isoformat(timespec="seconds"),
         version=metadata.version("actionclip"),
         split_hash=clip_results.digest(clips),
+        selection=selection,
         labels=labels,
         seen_labels=tuple(label for label in labels if label in set(seen_labels)),
         left_out={
@@ -206,7 +213,7 @@ def make(
         draws=tuple(dict(draw) for draw in draws),
         label_results=tuple(map(LabelResult, labels, counts, found.by_label)),
         confusion=_confusion(scored) if scored.exclusive else (),
-        calibration=_bins(found.calibration) if found.calibration else (),
+        calibration=_bins(found.bins) if found.bins else (),
         worst=clip_results.worst(scored, clips, NUM_WORST),
         clips=clips,
     )
@@ -219,8 +226,8 @@ def _confusion(scored: Scored) -> tuple[tuple[int, int, int], ...]:
     )
 
 
-def _bins(calibration: Calibration) -> tuple[Bin, ...]:
-    of_all = zip(*(one[0].tolist() for one in calibration), strict=True)
+def _bins(bins: Bins) -> tuple[Bin, ...]:
+    of_all = zip(*(one.tolist() for one in bins), strict=True)
     return tuple(
         Bin(round(count), score / count, hits / count) for count, score, hits in of_all if count
     )

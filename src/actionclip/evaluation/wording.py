@@ -5,7 +5,7 @@ Every form of a report (terminal, Markdown, page) says it in the same way.
 
 from __future__ import annotations
 
-from actionclip.evaluation.bootstrap import Interval
+from actionclip.evaluation.intervals import MIN_GROUPS, Interval
 from actionclip.evaluation.report import Report
 
 METRICS = {
@@ -25,9 +25,34 @@ def percent(share: float) -> str:
     return f"{100 * share:.1f} %"
 
 
+def value(interval: Interval, selection: str) -> str:
+    """Write a number, and beside it what its clips chose of the model, if anything."""
+    return percent(interval.value) + (f" ({selection})" if selection else "")
+
+
 def around(interval: Interval) -> str:
     """Write where a number may lie."""
+    if interval.low is None or interval.high is None:
+        return "none: too few groups"
     return f"{100 * interval.low:.1f} – {100 * interval.high:.1f} %"
+
+
+def points(interval: Interval) -> str:
+    """Write where a difference may lie, in points of a hundred."""
+    if interval.low is None or interval.high is None:
+        return "no interval: too few groups"
+    return f"{100 * interval.low:+.1f} to {100 * interval.high:+.1f}"
+
+
+def too_few_groups(report: Report) -> str:
+    """Say why a report has numbers without intervals; empty if it has none."""
+    if all(one.low is not None for one in report.metrics.values()):
+        return ""
+    groups = len({clip.group for clip in report.clips})
+    return (
+        f"no interval: the clips are of {count(groups, 'group')} (people, recordings or videos), "
+        f"and an interval needs {MIN_GROUPS} of similar size"
+    )
 
 
 def count(number: int, noun: str) -> str:

@@ -111,16 +111,18 @@ def _rows(
     rows, done = [], 0
     on_trial(done, total)
     for number, variant in enumerate(variants):
-        top1 = []
+        top1, selections = [], dict[str, None]()
         for seed in range(num_seeds if variant.recipe else 0):
             assert variant.recipe is not None
             seeded = trial.changed(variant.recipe, seed=seed)
             place = folder / f"{number}-{variant.name.split(':')[0].replace(' ', '-')}"
             report = trial.run(seeded, place / f"seed-{seed}", device=device)
             top1.append(report.metrics["top1"].value)
+            selections |= dict.fromkeys(filter(None, [report.selection]))
             done += 1
             on_trial(done, total)
-        rows.append(Row(variant.name, variant.paper, top1, variant.remark))
+        remark = "; ".join(filter(None, [variant.remark, *selections]))
+        rows.append(Row(variant.name, variant.paper, top1, remark))
     return rows
 
 

@@ -57,6 +57,7 @@ def run(
         for draw in range(num_draws):
             few = trial.changed(recipe, seed=draw, shots=number, num_labels=len(annotations.labels))
             found = trial.run(few, folder / f"{number}-shot" / f"draw-{draw}", device=device)
-            points.append(Point(KIND, number, draw, found.metrics["top1"].value))
+            top1 = found.metrics["top1"].value
+            points.append(Point(KIND, number, draw, top1, found.selection))
             on_trial(len(points), total)
     return points

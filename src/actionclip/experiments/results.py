@@ -53,6 +53,8 @@ def figure(title: str, points: Sequence[Point], picture: str, provenance: Proven
     shots = sorted({point.shots for point in points})
     shown = [[str(k), *(_spread(_top1(points, kind, k)) for kind in kinds)] for k in shots]
     text = f"![{title}]({picture})\n\n" + _markdown(["clips of each label", *kinds], shown)
+    if chosen := sorted({point.selection for point in points} - {""}):
+        text += f"\n\nThe tested clips also chose something of the models: {', '.join(chosen)}."
     return _document(title, text, provenance)
 
 
@@ -96,8 +98,8 @@ def _top1(points: Sequence[Point], kind: str, shots: int) -> list[float]:
 def _spread(values: Sequence[float]) -> str:
     if not values:
         return "not possible"
-    deviation = statistics.stdev(values) if len(values) > 1 else 0.0
-    return f"{100 * statistics.mean(values):.1f} ± {100 * deviation:.1f}"
+    mean = f"{100 * statistics.mean(values):.1f}"
+    return f"{mean} ± {100 * statistics.stdev(values):.1f}" if len(values) > 1 else mean
 
 
 def _each(values: Sequence[float]) -> str:

@@ -34,6 +34,8 @@ class Point:
     seed: int
     """Of the drawn clips, and of the training."""
     top1: float
+    selection: str = ""
+    """What the tested clips chose of the model, such as "calibrated on test"."""
 
 
 def halves(annotations: Annotations) -> tuple[Annotations, Annotations]:
@@ -114,6 +116,7 @@ def run(
                 few = trial.changed(on_novel, seed=seed, shots=number, num_labels=len(novel.labels))
                 place = folder / kind / f"{number}-shot" / f"seed-{seed}"
                 report = trial.run(few, place, device=device)
-                points.append(Point(kind, number, seed, report.metrics["top1"].value))
+                top1 = report.metrics["top1"].value
+                points.append(Point(kind, number, seed, top1, report.selection))
                 count()
     return points

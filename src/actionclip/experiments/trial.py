@@ -11,11 +11,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 from actionclip import atomic_write
-from actionclip.evaluation import evaluate
+from actionclip.evaluation import evaluate, selection
 from actionclip.evaluation import report as reports
 from actionclip.evaluation.evaluate import Conditions, Subject
 from actionclip.evaluation.report import Report
 from actionclip.evaluation.scoring import ByClassifier
+from actionclip.evaluation.selection import Selection
 from actionclip.recognizer import Recognizer
 from actionclip.training import fit, prepare
 from actionclip.training import recipe as recipes
@@ -85,6 +86,7 @@ def measure(recipe: Recipe, checkpoint: Path, device: str | None = None) -> Repo
         tuple(prepare.templates_of(recipe)),
         labels,
         ByClassifier(classifier, labels) if classifier is not None else None,
+        selection.read(checkpoint) or Selection(),
     )
     conditions = Conditions(
         sampling=chosen.sampling, seed=recipe.computing.seed, conventions=recipe.conventions
