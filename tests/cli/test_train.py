@@ -61,9 +61,9 @@ def test_the_label_file_and_the_videos_of_a_list_go_into_the_recipe(run, tmp_pat
     assert "note: names.csv: a table with the columns id, name" in err
     chosen = recipe.parse(out, "the recipe").data
     assert (chosen.videos, chosen.labels) == ("videos", "names.csv")
-    train, held_out = prepare.read_data(recipe.parse(out, "the recipe"))
-    assert train.labels == ("running", "jumping")
-    assert [example.labels for example in held_out.examples] == [("running",), ("jumping",)]
+    parts = prepare.read_data(recipe.parse(out, "the recipe"))
+    assert parts.train.labels == ("running", "jumping")
+    assert [example.labels for example in parts.held_out.examples] == [("running",), ("jumping",)]
 
 
 @pytest.mark.parametrize("option", ["--labels", "--videos", "--model"])

@@ -20,6 +20,12 @@ def note(message: str) -> None:
     print(f"note: {display.one_line(message)}", file=sys.stderr)
 
 
+def progress_line(message: str) -> None:
+    """Print a line of progress, where there is no terminal that a bar is shown on."""
+    if not sys.stderr.isatty():
+        print(message, file=sys.stderr, flush=True)
+
+
 def error(message: object) -> None:
     """Print what is wrong, on one line; of an error that collects several, a line each."""
     for line in getattr(message, "lines", [message]):

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from actionclip import conventions
 from actionclip.cli import options, terminal
+
+if TYPE_CHECKING:
+    from actionclip.training.train import Epoch
 
 
 def train(
@@ -82,19 +85,27 @@ def train(
         text = text_files.read_text(named_after)
     if chosen != "default":
         text = recipes.with_like(text, chosen, str(named_after))
+    is_first = int(os.environ.get("RANK", "0")) == 0
     try:
         with terminal.progress("clips") as encoding, terminal.progress("clips") as training:
             features = encoding.add_task("computing features", total=None, visible=False)
             steps = training.add_task("training", total=None, visible=False)
+            tenths = set[int]()
+
+            def on_features(done: int, total: int) -> None:
+                encoding.update(features, completed=done, total=total, visible=done < total)
+                tenth = 10 * done // max(total, 1)
+                if is_first and done < total and tenth not in tenths:
+                    tenths.add(tenth)
+                    terminal.progress_line(f"computing features: {done} of {total}")
+
             fit.fit(
                 text,
                 output,
                 where=str(named_after),
                 resume=resume,
                 device=device,
-                on_features=lambda done, total: encoding.update(
-                    features, completed=done, total=total, visible=done < total
-                ),
+                on_features=on_features,
                 on_step=lambda now: training.update(
                     steps,
                     completed=((now.epoch - 1) * now.num_steps + now.step) * now.batch_size,
@@ -102,11 +113,12 @@ def train(
                     description=f"epoch {now.epoch}/{now.num_epochs}  loss {now.loss:.3f}",
                     visible=True,
                 ),
+                on_epoch=_print_epoch if is_first else lambda epoch: None,
             )
     except Stopped:
         terminal.note(f"stopped and saved; go on by adding: --output {output} --resume")
         raise typer.Exit(130) from None
-    if int(os.environ.get("RANK", "0")) == 0:
+    if is_first:
         _print_result(output)
 
 
@@ -136,15 +148,27 @@ def _suggested(
     return text
 
 
+def _print_epoch(epoch: Epoch) -> None:
+    """Print a line, where there is no terminal that the progress bar is shown on."""
+    scores = "  ".join(f"{name} {value:.1%}" for name, value in epoch.metrics.items())
+    terminal.progress_line(
+        f"epoch {epoch.epoch}/{epoch.num_epochs}  loss {epoch.loss:.4f}  {scores}"
+        f"  {epoch.seconds:.1f} s  {epoch.clips_per_second:.1f} clips/s"
+    )
+
+
 def _print_result(output: Path) -> None:
-    """Print what the best epoch reached, and the mixtures with the start."""
+    """Print what the best epoch reached and on which clips, and the mixtures with the start."""
+    from actionclip.evaluation import selection
     from actionclip.training.run_folder import RunFolder
 
     folder = RunFolder(output)
     rows = folder.rows()
     score = list(rows[0])[2]
     best = max(rows, key=lambda row: row[score])
-    print(f"{output / 'best'}: {score} {best[score]:.1%} on held-out clips (epoch {best['epoch']})")
+    chosen = selection.read(output / "best")
+    source = f"{chosen.source}, which selected it" if chosen else "the clips that selected it"
+    print(f"{output / 'best'}: {score} {best[score]:.1%} on {source} (epoch {best['epoch']})")
     for row in folder.rows("interpolation.csv"):
         share, *scores = row.items()
         told = "  ".join(f"{name} {value:.1%}" for name, value in scores)

@@ -6,9 +6,11 @@ Shapes:
 
 from __future__ import annotations
 
+import operator
 from pathlib import Path
 
 import torch
+from accelerate.utils import gather_object
 from jaxtyping import Float
 from torch import Tensor
 
@@ -29,17 +31,34 @@ def calibrate(run: Run, folder: RunFolder) -> None:
         run: knows the held-out clips and the templates.
         folder: of the checkpoints.
     """
-    is_possible = run.exclusive and run.recipe.loss.kind != "classifier"
-    if not (is_possible and run.accelerator.is_main_process):
+    if not run.can_be_calibrated:
         return
     for path in (folder.best, folder.last):
         model = ActionCLIP.load(path, device=run.accelerator.device)
-        model.calibration = _fit(run, model)
-        model.save(path)
+        clips = _embed_clips(run, model)
+        if run.accelerator.is_main_process:
+            model.calibration = _fit(run, model, clips)
+            model.save(path)
+        run.accelerator.wait_for_everyone()
 
 
 @torch.inference_mode()
-def _fit(run: Run, model: ActionCLIP) -> Calibration:
+def _embed_clips(run: Run, model: ActionCLIP) -> list[tuple[int, Tensor]]:
+    """Embed the held-out clips, each process its share; return places and embeddings of all."""
+    accelerator = run.accelerator
+    found: list[tuple[int, Tensor]] = []
+    num_clips = len(run.held_out.annotations.examples)
+    mine = range(accelerator.process_index, num_clips, accelerator.num_processes)
+    for places, clips in run.held_out.show(mine):
+        features = objectives.frame_features_of(
+            model, clips.to(accelerator.device, non_blocking=True)
+        )
+        found += zip(places, model.embed_frame_features(features).cpu(), strict=True)
+    return sorted(gather_object(found), key=operator.itemgetter(0))
+
+
+@torch.inference_mode()
+def _fit(run: Run, model: ActionCLIP, clips: list[tuple[int, Tensor]]) -> Calibration:
     annotations = run.held_out.annotations
     templates = prepare.templates_of(run.recipe)
 
@@ -47,13 +66,9 @@ def _fit(run: Run, model: ActionCLIP) -> Calibration:
         every = model.embed_texts(prompts.fill(templates, words))
         return every.unflatten(0, (len(templates), len(words)))
 
-    places, embeddings = [], []
-    for found, clips in run.held_out.show(range(len(annotations.examples))):
-        features = objectives.frame_features_of(model, clips.to(run.accelerator.device))
-        embeddings.append(model.embed_frame_features(features))
-        places += found
-    clip_embeddings = torch.cat(embeddings)  # (B, D)
-    truth = torch.tensor([annotations.label_indices(annotations.examples[i])[0] for i in places])
+    clip_embeddings = torch.stack([embedding for _, embedding in clips])  # (B, D)
+    clip_embeddings = clip_embeddings.to(run.accelerator.device)
+    truth = torch.tensor([annotations.label_indices(annotations.examples[i])[0] for i, _ in clips])
     before = model.calibration
     scale = model.scale
     logits = scoring.logits(clip_embeddings, embed(annotations.labels), scale).cpu()  # (B, K, N)
@@ -67,5 +82,5 @@ def _fit(run: Run, model: ActionCLIP) -> Calibration:
         before.background,
         before.threshold,
         fitting.fit_thresholds(scores, truth, annotations.labels),
-        fitted_on=f"{len(truth)} held-out clips of {Path(run.recipe.data.path).name}",
+        fitted_on=f"{len(truth)} clips of {Path(run.recipe.data.path).name}, {run.held_out_source}",
     )

@@ -40,6 +40,11 @@ def compare(run: Run, folder: RunFolder) -> list[Row]:
     end = _weights(ActionCLIP.load(folder.best, device=run.accelerator.device))
     other = _zero_shot_source(run, model) if chosen.zero_shot_data else None
     rows: list[Row] = []
+
+    def write(path: Path) -> None:
+        model.save(path)
+        run.write_selection(path, is_selected=True)
+
     for share in sorted({0.0, *chosen.interpolate, 1.0}):
         averaging.put(averaging.mix(start, end, share), _weights(model))
         row = {"share": share, **_test(run, model, run.held_out, exclusive=run.exclusive)}
@@ -50,7 +55,7 @@ def compare(run: Run, folder: RunFolder) -> list[Row]:
         rows.append(row)
         if run.accelerator.is_main_process:
             if share in chosen.interpolate:
-                folder.save(folder.path / f"mixed-{share:.2f}", model.save)
+                folder.save(folder.path / f"mixed-{share:.2f}", write)
             folder.write_table("interpolation.csv", rows)
     return rows
 

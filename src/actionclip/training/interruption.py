@@ -1,6 +1,7 @@
-"""Ctrl-C and SIGTERM become a question that the loop asks between two steps.
+"""Ctrl-C and SIGTERM become a flag that the loop reads between two steps.
 
-So that a run stops where it can be saved, and all processes of it at the same step.
+So that a run stops where it can be saved, and all processes of it at the same step: the loop adds
+the flags of all processes up with the losses.
 """
 
 from __future__ import annotations
@@ -10,19 +11,29 @@ import signal
 import threading
 from types import FrameType, TracebackType
 
-import torch
-from accelerate import Accelerator
-
 logger = logging.getLogger(__name__)
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class Interruption:
-    """Catches the first signal; the second one does what it always does."""
+    """Catches SIGINT and SIGTERM.
 
-    def __init__(self) -> None:
-        self._came = False
+    Alone, the second signal does what it always does. In a run of several processes all further
+    ones are ignored until the run is saved, because the launcher sends them: torchrun passes on a
+    Ctrl-C that the terminal has already sent to every process, and ends processes after its own
+    timeout.
+    """
+
+    def __init__(self, num_processes: int = 1) -> None:
+        """Prepare; signals are caught inside the `with` block.
+
+        Args:
+            num_processes: of the run.
+        """
+        self.requested = False
+        """Whether this process got a signal."""
+        self._num_processes = num_processes
         self._before = {}
 
     def __enter__(self) -> Interruption:
@@ -38,17 +49,15 @@ class Interruption:
     ) -> None:
         self._restore()
 
-    def came(self, accelerator: Accelerator) -> bool:
-        """Say whether any process was interrupted; every process must ask."""
-        if accelerator.num_processes == 1:
-            return self._came
-        votes = accelerator.reduce(torch.tensor(float(self._came), device=accelerator.device))
-        return bool(votes > 0)  # type: ignore[operator]  # a tensor goes in, a tensor comes out
-
     def _catch(self, number: int, frame: FrameType | None) -> None:
-        logger.warning("stopping after this step; once more stops at once, unsaved")
-        self._came = True
-        self._restore()
+        if self.requested:
+            return
+        self.requested = True
+        if self._num_processes > 1:
+            logger.warning("stopping after this step")
+        else:
+            logger.warning("stopping after this step; a second signal stops at once, unsaved")
+            self._restore()
 
     def _restore(self) -> None:
         for number, handler in self._before.items():

@@ -7,17 +7,19 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import os
 from collections.abc import Sequence
+from datetime import timedelta
 from pathlib import Path
 
 import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
-from accelerate.utils import AutocastKwargs
+from accelerate.utils import AutocastKwargs, InitProcessGroupKwargs
 from jaxtyping import Int
 from torch import Tensor, nn
 
-from actionclip.data import reading, requirements, splits
+from actionclip.data import reading, requirements
 from actionclip.data.annotations import Annotations
 from actionclip.data.clips import Sampling
 from actionclip.data.problems import ProblemsError
@@ -26,13 +28,17 @@ from actionclip.model.actionclip import ActionCLIP
 from actionclip.model.task import Task
 from actionclip.text import label_sets, prompts
 from actionclip.text.label_files import LabelFile
-from actionclip.training import lora, optim, random_start
+from actionclip.training import held_out, lora, optim, random_start
 from actionclip.training.cached import CachedFeatures, Progress
+from actionclip.training.held_out import Parts
 from actionclip.training.recipe import Data, Recipe
 from actionclip.training.run import Run
 from actionclip.training.sources import Source, Videos
 
 _DTYPES = {"no": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+_LONGEST_WAIT = timedelta(hours=6)
+"""Of one process for another: shares of slow videos take unequally long, and the launcher already
+ends the others when one has died."""
 
 
 def make_accelerator(recipe: Recipe, output: Path, device: str | None = None) -> Accelerator:
@@ -44,10 +50,10 @@ def make_accelerator(recipe: Recipe, output: Path, device: str | None = None) ->
         device: cpu, or cuda; a GPU if there is one.
 
     Raises:
-        ValueError: fp16 was asked for where there is no GPU.
+        ValueError: there is no such device, or fp16 was asked for where there is no GPU.
     """
     chosen = recipe.computing.precision
-    place = precision.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    place = _device(device)
     if chosen == "auto":
         is_bf16 = precision.choose("auto", place).dtype == torch.bfloat16
         chosen = "bf16" if is_bf16 else "fp32"
@@ -59,14 +65,34 @@ def make_accelerator(recipe: Recipe, output: Path, device: str | None = None) ->
     return Accelerator(
         cpu=place.type == "cpu",
         mixed_precision="no" if chosen == "fp32" else chosen,
-        kwargs_handlers=[AutocastKwargs(enabled=False)],  # the model itself knows what to cast
+        kwargs_handlers=[
+            AutocastKwargs(enabled=False),  # the model itself knows what to cast
+            InitProcessGroupKwargs(timeout=_LONGEST_WAIT),
+        ],
         log_with=list(recipe.computing.trackers) or None,
         project_dir=output,
     )
 
 
-def read_data(recipe: Recipe, num_processes: int = 1) -> tuple[Annotations, Annotations]:
-    """Read the data to train on and the data to test on.
+def _device(name: str | None) -> torch.device:
+    """Make the device that was named the current one, since `Accelerator` takes the current GPU.
+
+    Raises:
+        ValueError: there is no such device, or one GPU is named for several processes.
+    """
+    device = precision.device(name or ("cuda" if torch.cuda.is_available() else "cpu"))
+    if device.type == "cuda" and device.index is not None:
+        if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+            raise ValueError(
+                f"device: {name!r} is one GPU for several processes; give 'cuda', and each takes"
+                " its own"
+            )
+        torch.cuda.set_device(device)
+    return device
+
+
+def read_data(recipe: Recipe, num_processes: int = 1) -> Parts:
+    """Read the clips to train on, and those that select the checkpoint.
 
     Raises:
         FileNotFoundError: there is no such data.
@@ -74,18 +100,14 @@ def read_data(recipe: Recipe, num_processes: int = 1) -> tuple[Annotations, Anno
     """
     chosen, batch_size = recipe.data, recipe.optim.batch_size
     found = read_trainable(chosen)
-    if chosen.shots is not None:
-        found = splits.few_shot(found, chosen.shots, recipe.computing.seed)
-    train = found.of_split("train")
-    train = train.with_examples(example for example in train.examples if example.labels)
-    held_out = found.of_split("val" if "val" in found.splits else "test")
-    _check_batch_size(recipe, train)
+    parts = held_out.part(found, batch_size, chosen.shots, recipe.computing.seed)
+    _check_batch_size(recipe, parts.train)
     if batch_size % num_processes:
         raise ValueError(
             f"optim.batch_size: {batch_size} cannot be shared out to {num_processes} processes; "
             "choose a multiple"
         )
-    return train, held_out
+    return parts
 
 
 def read_trainable(chosen: Data) -> Annotations:
@@ -194,8 +216,7 @@ def task_of(recipe: Recipe, labels: Sequence[str]) -> Task:
 def make_run(
     recipe: Recipe,
     accelerator: Accelerator,
-    train: Annotations,
-    held_out: Annotations,
+    parts: Parts,
     on_progress: Progress = lambda done, total: None,
 ) -> Run:
     """Load the model, compute the features that are to be kept, and put everything together.
@@ -203,8 +224,7 @@ def make_run(
     Args:
         recipe: of the run.
         accelerator: of the run.
-        train: clips to train on.
-        held_out: clips to test on.
+        parts: clips to train on, and those that select the checkpoint.
         on_progress: told how many features of videos are there, and how many are wanted.
 
     Raises:
@@ -213,17 +233,18 @@ def make_run(
     """
     dtype = _DTYPES[accelerator.mixed_precision]
     loaded = load_model(recipe, dtype).to(accelerator.device)
-    texts = tokenize(loaded, recipe, train)
-    loaded.task = task_of(recipe, train.labels)
+    texts = tokenize(loaded, recipe, parts.train)
+    loaded.task = task_of(recipe, parts.train.labels)
     sources: list[Source] = []
-    for part, num_views in ((train, recipe.data.cached_views), (held_out, 1)):
+    for clips, num_views in ((parts.train, recipe.data.cached_views), (parts.held_out, 1)):
         videos = Videos(
-            part,
+            clips,
             Sampling(loaded.config.num_frames, recipe.data.sampling),
             loaded.encoder.short_side,
             loaded.encoder.image_size,
             recipe.data,
             recipe.conventions,
+            pin_memory=accelerator.device.type == "cuda",
         )
         if recipe.data.cached_views:
             _check_frozen(loaded)
@@ -231,13 +252,14 @@ def make_run(
         else:
             sources.append(videos)
     _check_batch_size(recipe, sources[0].annotations)  # a cache has found out what is damaged
-    return Run(recipe, accelerator, loaded, texts, *sources)
+    return Run(recipe, accelerator, loaded, texts, *sources, parts.source)
 
 
-def fingerprint(parts: Sequence[Annotations]) -> str:
+def fingerprint(parts: Parts) -> str:
     """Say in a few letters which clips and labels these are, so that a change is noticed."""
-    clips = [dataclasses.astuple(example) for part in parts for example in part.examples]
-    return hashlib.sha256(repr((parts[0].labels, clips)).encode()).hexdigest()[:16]
+    examples = (*parts.train.examples, *parts.held_out.examples)
+    clips = [dataclasses.astuple(example) for example in examples]
+    return hashlib.sha256(repr((parts.train.labels, clips)).encode()).hexdigest()[:16]
 
 
 def _check_batch_size(recipe: Recipe, train: Annotations) -> None:

@@ -10,6 +10,8 @@ Shapes:
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -17,10 +19,34 @@ from jaxtyping import Shaped
 from torch import Tensor
 from torch import distributed as dist
 
+_SIGNS_OF_LOSS = ("closed by peer", "reset by peer", "Broken pipe", "Connection refused", "NCCL")
+
 
 def rank() -> int:
     """Give the number of this process, from 0."""
     return dist.get_rank() if dist.is_initialized() else 0
+
+
+@contextmanager
+def naming_lost_ones(num_processes: int) -> Iterator[None]:
+    """Turn the error of a broken connection to another process into one line.
+
+    Args:
+        num_processes: of the run.
+
+    Raises:
+        OSError: another process of the run ended.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        text = str(error)
+        if num_processes == 1 or not any(sign in text for sign in _SIGNS_OF_LOSS):
+            raise
+        raise OSError(
+            "another process of this run ended, and its own message says why; what was saved "
+            "before is unharmed: mend that, and go on by --resume"
+        ) from error
 
 
 def gather(rows: Shaped[Tensor, "rows ..."]) -> Shaped[Tensor, "B ..."]:

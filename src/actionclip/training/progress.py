@@ -8,7 +8,11 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from torch import Tensor
 
 from actionclip.training import averaging
 from actionclip.training.averaging import Weights
@@ -79,11 +83,17 @@ class Keeper:
         if self.run.accelerator.is_main_process:
             run, folder = self.run, self.folder
             if (best := self._best) is not None:
-                folder.save(folder.best, lambda path: run.write_checkpoint(path, best))
+                folder.save(folder.best, lambda path: self._write(path, best, is_selected=True))
             if self.rows:
                 folder.write_rows(self.rows)
             state = {"data": self.data, "place": asdict(self.place), "run": run.state_dict()}
-            folder.save(folder.last, lambda path: run.write_checkpoint(path, run.kept), state)
+            folder.save(
+                folder.last, lambda path: self._write(path, run.kept, is_selected=False), state
+            )
         self._best = None
         self._saved_at = time.monotonic()
         self._seconds_of_saving = self._saved_at - started
+
+    def _write(self, path: Path, weights: Mapping[str, Tensor], *, is_selected: bool) -> None:
+        self.run.write_checkpoint(path, weights)
+        self.run.write_selection(path, is_selected=is_selected)

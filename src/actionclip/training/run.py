@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,8 @@ from accelerate import Accelerator
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from actionclip.evaluation import selection
+from actionclip.evaluation.selection import Selection
 from actionclip.model.actionclip import ActionCLIP
 from actionclip.model.task import Classifier
 from actionclip.training import averaging, batches, lora, optim, validation
@@ -40,6 +43,7 @@ class Run:
         texts: Int[Tensor, "K N L"],
         data: Source,
         held_out: Source,
+        held_out_source: str,
     ) -> None:
         """Wrap the model as the recipe says.
 
@@ -49,13 +53,15 @@ class Run:
             model: what is trained; what is frozen in it stays so.
             texts: tokens of every label in every template.
             data: to train on; every clip has a label.
-            held_out: to test on.
+            held_out: they select the checkpoint.
+            held_out_source: where they come from, in words.
         """
         self.recipe = recipe
         self.accelerator = accelerator
         self.model = model
         self.data = data
         self.held_out = held_out
+        self.held_out_source = held_out_source
         self.num_epochs = recipe.optim.epochs
         self.clip_norm = recipe.optim.clip_norm or float("inf")
         self.exclusive = not (
@@ -90,7 +96,9 @@ class Run:
 
     def texts_of(self, plan: Plan) -> Texts:
         """Give the text of each clip: one of its labels in one of the templates."""
-        return self.texts[list(plan.templates), list(plan.labels)]
+        device = self.accelerator.device
+        places = torch.tensor([plan.templates, plan.labels]).to(device, non_blocking=True)
+        return self.texts[places[0], places[1]]
 
     def answers_to(self, plan: Plan) -> Answers:
         """Give the labels of the clips and of their texts."""
@@ -100,11 +108,14 @@ class Run:
             clip_labels = batches.mark([self.labels[clip] for clip in plan.clips], num_labels)
             text_labels = batches.mark([[label] for label in plan.labels], num_labels)
         device = self.accelerator.device
-        return Answers(clip_labels.to(device), text_labels.to(device))
+        return Answers(
+            clip_labels.to(device, non_blocking=True), text_labels.to(device, non_blocking=True)
+        )
 
-    def clip_gradient(self) -> float:
-        """Shorten a gradient that is too long; give the length that it had."""
-        return float(self.accelerator.clip_grad_norm_(self.trained.values(), self.clip_norm))  # type: ignore[arg-type]
+    def clip_gradient(self) -> Float[Tensor, ""]:
+        """Shorten a gradient that is too long; return the length that it had."""
+        length: Any = self.accelerator.clip_grad_norm_(self.trained.values(), self.clip_norm)
+        return length
 
     @property
     def kept(self) -> Mapping[str, Tensor]:
@@ -124,6 +135,30 @@ class Run:
             )
             optim.train_mode(self.objective)
         return metrics
+
+    @property
+    def can_be_calibrated(self) -> bool:
+        """Whether scores are probabilities of words."""
+        return self.exclusive and self.recipe.loss.kind != "classifier"
+
+    def write_selection(self, folder: Path, *, is_selected: bool) -> None:
+        """Write beside a checkpoint which clips chose it, those of what it started from too.
+
+        Args:
+            folder: of the checkpoint.
+            is_selected: whether the scores of the held-out clips selected its weights.
+        """
+        started = selection.read(self.recipe.model.start) or Selection()
+        now = Selection(
+            self.held_out_source,
+            self._held_out_keys if is_selected else frozenset(),
+            self._held_out_keys if self.can_be_calibrated else frozenset(),
+        )
+        selection.write(started | now, folder)
+
+    @cached_property
+    def _held_out_keys(self) -> frozenset[str]:
+        return selection.keys(self.held_out.annotations.examples)
 
     def write_checkpoint(self, folder: Path, weights: Mapping[str, Tensor]) -> None:
         """Write a checkpoint that `ActionCLIP.load` takes, and a classifier beside it if any."""

@@ -59,6 +59,8 @@ class Videos(Source):
         image_size: int,
         chosen: recipe.Data,
         conventions: Conventions = conventions.DEFAULT,
+        *,
+        pin_memory: bool = False,
     ) -> None:
         """Set up reading; workers start with the first batch.
 
@@ -69,6 +71,7 @@ class Videos(Source):
             image_size: S, that the model takes.
             chosen: augmentation and workers.
             conventions: how frames are scaled and cropped.
+            pin_memory: as a GPU can copy from while it computes.
         """
         self.annotations = annotations
         self.conventions = conventions
@@ -81,9 +84,10 @@ class Videos(Source):
             one_sided=one_sided(annotations.labels, chosen),
             conventions=conventions,
         )
-        self._drawn = Loader(drawn, self._to_draw, num_workers=chosen.num_workers)
+        options: Any = {"num_workers": chosen.num_workers, "pin_memory": pin_memory}
+        self._drawn = Loader(drawn, self._to_draw, **options)
         shown = TestViews(annotations, sampling, short_side, image_size, conventions=conventions)
-        self._shown = Loader(shown, self._to_show, num_workers=chosen.num_workers)
+        self._shown = Loader(shown, self._to_show, **options)
         self.sampling = sampling
         self.taken = {
             "augmentation": chosen.augmentation,
@@ -108,6 +112,9 @@ class Videos(Source):
                     f"no video of a batch of {len(plan.clips)} can be read, the first is that of "
                     f"{first}; run `actionclip data check`"
                 )
+            if found == list(plan.clips):
+                yield plan, clips  # a copy would not be in pinned memory
+                continue
             kept = [p if clip in row_of else whole[0] for p, clip in enumerate(plan.clips)]
             yield plan.choose(kept), clips[[row_of[plan.clips[place]] for place in kept]]
 

@@ -50,7 +50,7 @@ def measure(
     mine = range(accelerator.process_index, len(annotations.examples), accelerator.num_processes)
     found: list[tuple[int, Tensor]] = []
     for places, clips in source.show(mine):
-        clips = clips.to(accelerator.device)
+        clips = clips.to(accelerator.device, non_blocking=True)
         scores = objective.scores(clips, label_embeddings, exclusive=exclusive)
         found += zip(places, scores.float().cpu(), strict=True)
     everyone = sorted(gather_object(found), key=operator.itemgetter(0))
