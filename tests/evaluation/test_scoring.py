@@ -19,6 +19,7 @@ from actionclip.evaluation.view_features import Views
 from actionclip.model.actionclip import ActionCLIP
 from actionclip.model.task import Classifier
 from actionclip.training.objectives import Contrastive
+from actionclip.video import transforms
 
 LABELS = ("red", "green", "blue")
 TEMPLATES = ("{}", "a video of {}")
@@ -47,7 +48,8 @@ def test_scores_of_several_labels_are_those_of_training(colour_model, colour_cli
     first = dataclasses.replace(colour_clips.examples[0], labels=("red", "blue"))
     several = colour_clips.with_examples([first, *colour_clips.examples[1:]])
     scored = _score(colour_model, several, Views(Sampling(4)))
-    pixels = torch.stack([sample.clip[0] for sample in TestViews(several, Sampling(4), 16, 16)])
+    views = TestViews(several, Sampling(4), 16, 16)
+    pixels = torch.stack([transforms.to_float(sample.clip[0]) for sample in views])
     embeddings = Recognizer(colour_model).embed_labels(LABELS, TEMPLATES)
     with torch.inference_mode():
         expected = Contrastive(colour_model, "exact").scores(pixels, embeddings, exclusive=False)
@@ -62,7 +64,7 @@ def test_scores_are_means_over_templates_and_views_of_probabilities(colour_model
     each = []
     with torch.inference_mode():
         scale = colour_model.logit_scale.exp()
-        for view in sample.clip:
+        for view in transforms.to_float(sample.clip):
             clip = colour_model.embed_clips(view[None])[0]
             for of_template in embeddings:
                 logits = torch.stack([text @ clip for text in of_template]) * scale

@@ -94,7 +94,7 @@ def run(
     scores = logits.softmax(dim=-1).mean(dim=1).cpu()  # (V, K, N)
     examples = clips.annotations.examples
     truth = torch.tensor([annotations.label_indices(example)[0] for example in examples])
-    groups = [bootstrap.group_of(example) for example in examples]
+    groups = [intervals.group_of(example) for example in examples]
     lab = compare(scores, truth, groups, subject.templates)
     return replace(lab, selection=subject.selection.describe(examples, ", ".join(tested.splits)))
 

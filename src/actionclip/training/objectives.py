@@ -16,14 +16,15 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, UInt8
 from torch import Tensor, nn
 
 from actionclip.model.actionclip import ActionCLIP
 from actionclip.training import loss, processes
+from actionclip.video import transforms
 
-Clips = Float[Tensor, "R T 3 H W"] | Float[Tensor, "R T E"]
-"""Pixels, RGB in 0…1; or what the vision tower said of them before."""
+Clips = UInt8[Tensor, "R T 3 H W"] | Float[Tensor, "R T 3 H W"] | Float[Tensor, "R T E"]
+"""Pixels, RGB, uint8 or in 0…1; or the vision features of them."""
 Texts = Int[Tensor, "R L"] | Float[Tensor, "R D"]
 """Tokens; or embeddings, which are taken as they are."""
 
@@ -145,4 +146,8 @@ Objective = Contrastive | Classification
 
 def frame_features_of(model: ActionCLIP, clips: Clips) -> Float[Tensor, "R T D"]:
     """Encode clips, whichever of the two they are."""
-    return model.project(clips) if clips.ndim == 3 else model.frame_features(clips)
+    return (
+        model.project(clips)
+        if clips.ndim == 3
+        else model.frame_features(transforms.to_float(clips))
+    )

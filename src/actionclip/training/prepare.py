@@ -252,7 +252,8 @@ def make_run(
         else:
             sources.append(videos)
     _check_batch_size(recipe, sources[0].annotations)  # a cache has found out what is damaged
-    return Run(recipe, accelerator, loaded, texts, *sources, parts.source)
+    data, chosen = sources
+    return Run(recipe, accelerator, loaded, texts, data, chosen, parts.source)
 
 
 def fingerprint(parts: Parts) -> str:

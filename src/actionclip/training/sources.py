@@ -27,14 +27,13 @@ from actionclip.data.loading import Loader
 from actionclip.data.official_augmentation import OfficialAugmentation
 from actionclip.training import recipe
 from actionclip.training.batches import Plan
-from actionclip.video import transforms
 
 TEST_BATCH_SIZE, MAX_FRAMES = 16, 256
 """Of a batch without gradients, at most."""
 
 
 class Source(abc.ABC):
-    """Gives the clips of a data set, as pixels (R, T, 3, S, S) or as features (R, T, D)."""
+    """Gives the clips of a data set: pixels (R, T, 3, S, S), uint8 or 0…1, or features (R, T, D)."""
 
     annotations: Annotations
     """What there is; clips are named by their places in it."""
@@ -122,7 +121,7 @@ class Videos(Source):
         """Give clips drawn from seeds, in batches of (place, seed); damaged ones are left out."""
         self._to_draw.batches = batches
         for batch in self._drawn:
-            yield batch.examples.tolist(), transforms.to_float(batch.clips)
+            yield batch.examples.tolist(), batch.clips
 
     def show(self, places: Sequence[int]) -> Iterator[tuple[Sequence[int], Tensor]]:
         """Give the middle crop of each video's middle frames; damaged ones are left out."""
@@ -130,7 +129,7 @@ class Videos(Source):
             places, TEST_BATCH_SIZE, self.sampling.num_frames, MAX_FRAMES
         )
         for batch in self._shown:
-            yield batch.examples.tolist(), transforms.to_float(batch.clips.squeeze(1))
+            yield batch.examples.tolist(), batch.clips.squeeze(1)
 
 
 def _transform(name: str, image_size: int, conventions: Conventions) -> Transform:
