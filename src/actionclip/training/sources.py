@@ -33,7 +33,7 @@ TEST_BATCH_SIZE, MAX_FRAMES = 16, 256
 
 
 class Source(abc.ABC):
-    """Gives the clips of a data set: pixels (R, T, 3, S, S), uint8 or 0…1, or features (R, T, D)."""
+    """Gives the clips of a data set: pixels (R, T, 3, S, S), uint8 or 0…1, or (R, T, E)."""
 
     annotations: Annotations
     """What there is; clips are named by their places in it."""
