@@ -117,14 +117,18 @@ def stream_features(
 
 def depends_on(model: ActionCLIP) -> dict[str, Any]:
     """Return all that features depend on besides a video and a sampling, as plain values."""
-    return {**fingerprint.of_vision(model), "pixels": _pixel_rules()}
+    return {
+        **fingerprint.of_vision(model),
+        "pixels": code_of("actionclip.video"),
+        "av": metadata.version("av"),
+    }
 
 
 @functools.cache
-def _pixel_rules() -> str:
-    """Name the code that makes pixels of files: ours by its content, FFmpeg by PyAV's version."""
-    digest = hashlib.sha256(metadata.version("av").encode())
-    modules = sorted(resources.files("actionclip.video").iterdir(), key=lambda path: path.name)
+def code_of(package: str) -> str:
+    """Hash the modules of a package, because their rules decide what is stored."""
+    digest = hashlib.sha256()
+    modules = sorted(resources.files(package).iterdir(), key=lambda path: path.name)
     for module in modules:
         if module.name.endswith(".py"):
             digest.update(module.read_bytes())

@@ -57,6 +57,7 @@ def entry(example: Example, views: Views) -> dict[str, Any]:
         "end": example.end_seconds,
         "num_frames": views.sampling.num_frames,
         "sampling": views.sampling.kind,
+        "rules": encode.code_of("actionclip.data"),
     }
     if views.sampling.kind == "dense":
         told["stride"] = views.sampling.stride
