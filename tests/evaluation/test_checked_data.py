@@ -114,11 +114,9 @@ def test_what_the_check_passes_can_be_trained_on_and_evaluated_and_nothing_else(
             prepare.read_data(suggestion.suggest(Data(path=str(folder)), "lite", has_gpu=False))
         assert str(mistake.value).splitlines() == report.problems
         return
-    train, held_out = prepare.read_data(
-        suggestion.suggest(Data(path=str(folder)), "lite", has_gpu=False)
-    )
-    assert len(train.examples) > 1
-    assert held_out.examples
+    parts = prepare.read_data(suggestion.suggest(Data(path=str(folder)), "lite", has_gpu=False))
+    assert len(parts.train.examples) > 1
+    assert parts.held_out.examples
     annotations = evaluate.read(folder)
     subject = Subject(Recognizer(colour_model), "colours", ("a video of {}",))
     assert evaluate.evaluate(subject, annotations, folder).clips
