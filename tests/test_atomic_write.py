@@ -58,7 +58,7 @@ def test_the_longest_possible_name_can_be_written(tmp_path):
 @pytest.mark.parametrize("can_exchange", [True, False])
 def test_a_folder_replaces_all_of_a_folder(tmp_path, monkeypatch, can_exchange):
     if not can_exchange:
-        monkeypatch.setattr(atomic_write, "_exchange", lambda one, other: False)
+        monkeypatch.setattr(atomic_write, "exchange", lambda one, other: False)
     folder = tmp_path / "best"
     for names in (["a", "b"], ["b", "c"]):
         with atomic_write.replacing(folder) as unfinished:
