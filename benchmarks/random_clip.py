@@ -36,14 +36,16 @@ def write(folder: Path, patch_size: int, num_text_layers: int = 12) -> None:
         patch_size=patch_size,
         grid_size=224 // patch_size,
         vision_width=768,
+        vision_hidden_width=4 * 768,
         num_vision_layers=12,
         text_width=512,
+        text_hidden_width=4 * 512,
         num_text_layers=num_text_layers,
         num_tokens=77,
         vocabulary_size=clip_tokenizer.VOCABULARY_SIZE,
         joint_frames=None,
     )
-    settings = openai.encoder_config(sizes)["transformers"]
+    settings = openai.encoder_config(sizes, openai.Arithmetic(), folder)["transformers"]
     torch.manual_seed(0)
     model = CLIPModel(CLIPConfig(**settings))
     for name, parameter in model.named_parameters():

@@ -24,8 +24,9 @@ import psutil
 import torch
 from torch import Tensor
 
+from actionclip.core import encode
 from actionclip.recognizer import Recognizer
-from actionclip.timeline import frame_features, windows
+from actionclip.timeline import windows
 from actionclip.timeline.settings import Settings
 from actionclip.video import decode, transforms
 
@@ -111,8 +112,11 @@ def profile(recognizer: Recognizer, video: Path, settings: Settings) -> tuple[fl
     frames = decode.stream_frames(video, rate, model.encoder.short_side)
     some = [frame for number, (_, frame) in enumerate(frames) if number % NUM_DECODED == 0]
     decoding = time.perf_counter() - start
+    at_once = encode.max_frames(model)
     start = time.perf_counter()
-    for _ in frame_features.encode(model, (frame for frame in some for _ in range(NUM_DECODED))):
+    repeated = np.repeat(np.stack(some), NUM_DECODED, axis=0)
+    batches = np.array_split(repeated, range(at_once, len(repeated), at_once))
+    for _ in encode.stream_features(model, batches):
         pass
     return decoding, time.perf_counter() - start
 

@@ -3,6 +3,7 @@ import json
 import multiprocessing
 import os
 import random
+import shutil
 import signal
 import time
 from pathlib import Path
@@ -222,7 +223,7 @@ def test_clips_of_several_labels_are_trained_on_and_measured_by_map(
         for index in range(count)
     ]
     rows += [f"{s}/moving_still/{i}.mp4,still,{s}" for s in ("train", "val") for i in range(3)]
-    table = squares / "several.csv"
+    table = shutil.copytree(squares, tmp_path / "squares") / "several.csv"
     table.write_text("path,label,split\n" + "\n".join(rows) + "\n")
     text = write_recipe(
         data={"path": str(table)},

@@ -37,7 +37,7 @@ def _tar() -> bytes:
         (b"Dear diary\n" * 100, "a text file, not a video"),
         (_zip(), "a ZIP archive"),
         (_tar(), "a tar archive"),
-        (gzip.compress(b"text"), "a gzip archive"),
+        (gzip.compress(b"text", mtime=0), "a gzip archive"),
         (b"%PDF-1.7\n%\xe2\xe3", "a PDF document"),
         (bytes(100_000), "zeros, not a video"),
         (b"1\n00:00:00,000 --> 00:00:02,000\nHello\n\n", "no pictures, only subtitles"),

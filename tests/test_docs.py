@@ -1,0 +1,31 @@
+"""What the documents name exists."""
+
+import re
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+
+
+def test_every_test_that_the_page_on_faults_names_exists():
+    file, missing = None, []
+    for path, name in re.findall(r"`([\w/]+\.py)?(?:::(\w+))?`", _faults()):
+        if not path and not name:
+            continue
+        file = ROOT / "tests" / path if path else file
+        if not file.is_file() or (name and f"def {name}(" not in file.read_text("utf-8")):
+            missing.append(f"{path}::{name}")
+    assert missing == []
+
+
+def test_every_fault_has_its_row():
+    rows = re.findall(r"^\| ([VDOR]\d+) \|", _faults(), re.MULTILINE)
+    assert rows == [
+        *(f"V{number}" for number in range(1, 13)),
+        *(f"D{number}" for number in range(1, 26)),
+        *(f"O{number}" for number in range(1, 10)),
+        *(f"R{number}" for number in range(1, 17)),
+    ]
+
+
+def _faults() -> str:
+    return (ROOT / "docs/faults.md").read_text("utf-8")
