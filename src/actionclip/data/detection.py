@@ -9,12 +9,12 @@ never end up in train.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from actionclip.data import split_names
+from actionclip.data import paths, split_names
 from actionclip.data.annotations import SPLITS, Split
 from actionclip.data.formats import (
     activitynet,
@@ -47,6 +47,8 @@ ANNOTATIONS = "annotations.csv"
 """A folder with a table of this name is what the table says."""
 
 _SUFFIXES = (*rows.SUFFIXES, *lists.SUFFIXES, ".json", ".xml")
+_MOST_DEPTH = 4
+"""How many folders deep annotation files can lie, as in `datasets/k400/splits/1/train.csv`."""
 
 
 @dataclass(frozen=True)
@@ -138,11 +140,10 @@ def _in_folder(folder: Path) -> Detected | None:
     Raises:
         ValueError: several files do, or one does whose format is unknown.
     """
-    candidates = list(_annotation_files(folder))
+    candidates, names = _contents(folder)
     benchmark = next(filter(None, map(_benchmark, candidates)), None)
     if benchmark:
         return benchmark
-    names = _names_of_videos(folder) if candidates else frozenset()
     found: dict[tuple[Path, ...], Detected] = {}
     unknown = []
     for file in candidates:
@@ -213,12 +214,6 @@ def _has_labels(detected: Detected) -> bool:
     return True
 
 
-def _names_of_videos(folder: Path) -> frozenset[str]:
-    """Give the names of all videos below a folder, with and without the ending."""
-    videos = [path for path in folder.rglob("*") if files.is_named_like_a_video(path)]
-    return frozenset(name for path in videos for name in (path.name, path.stem))
-
-
 def _words(file: Path) -> set[str]:
     """Give everything in a file that can be the name of a video."""
     if file.suffix.lower() == ".parquet":
@@ -256,14 +251,22 @@ def _lists_of_splits(file: Path) -> dict[Split, Path]:
     return {split: found[split] for split in SPLITS if split in found}
 
 
-def _annotation_files(folder: Path) -> Iterator[Path]:
-    """Give the files in a folder, then those in its folders, that can say what videos show."""
-    subfolders = sorted(entry for entry in folder.iterdir() if entry.is_dir())
-    for place in (folder, *subfolders):
-        yield from sorted(
-            entry
-            for entry in place.iterdir()
-            if entry.suffix.lower() in _SUFFIXES
-            and not entry.name.startswith(".")
-            and entry.is_file()
-        )
+def _contents(folder: Path) -> tuple[list[Path], frozenset[str]]:
+    """Give the files that can say what videos show, and the names of all videos.
+
+    The files lie in the folder, in the folders in it, or deeper where no video is; those of the
+    upper folders come first. The names are with and without the ending; of folders of frames, too.
+    """
+    candidates: list[Path] = []
+    videos: set[str] = set()
+    for place, subfolders, names in paths.walk(folder):
+        if paths.are_frames(subfolders, names):
+            videos.add(place.name)
+            continue
+        here = [name for name in names if files.is_named_like_a_video(Path(name))]
+        videos.update(here, (Path(name).stem for name in here))
+        depth = len(place.relative_to(folder).parts)
+        if depth < 2 or (not here and depth <= _MOST_DEPTH):
+            candidates += (place / name for name in names if Path(name).suffix.lower() in _SUFFIXES)
+    candidates.sort(key=lambda file: (len(file.parts), file))
+    return candidates, frozenset(videos)

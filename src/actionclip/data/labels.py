@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from actionclip.data import split_names
+from actionclip.data import paths, split_names
 from actionclip.data.annotations import Example
 from actionclip.data.problems import Problems
 from actionclip.text import labels
@@ -73,19 +73,28 @@ def _compare_with_folders(examples: Sequence[Example], words: set[str], problems
         )
 
 
-def file_beside(folders: Iterable[Path], lists: Sequence[Path]) -> Path | None:
-    """Find the one label file in the first of these folders that has one.
+def file_beside(lists: Sequence[Path], root: Path) -> Path | None:
+    """Find the label file of lists: beside them, above them up to the root, in a folder of it.
 
     Args:
-        folders: where to look.
         lists: files that name videos, which are no label files.
+        root: the data folder; the folders in it that hold videos are passed over.
 
     Raises:
-        ValueError: a folder has several.
+        ValueError: there are several.
     """
-    for folder in dict.fromkeys(folders):
+    beside = sorted({file.parent for file in lists if file.is_file()})
+    above = [up for one in beside for up in one.parents if up.is_relative_to(root)]
+    inside = [
+        folder
+        for folder, _, names in paths.walk(root)
+        if folder.parent == root and not any(files.is_named_like_a_video(Path(n)) for n in names)
+    ]
+    places = [[folder] for folder in dict.fromkeys((*beside, *above, root))]
+    for folders in (*places, inside):
         found = sorted(
             file
+            for folder in folders
             for file in folder.iterdir()
             if re.search(r"label|class|categor", file.name.lower())
             and file.suffix.lower() in _SUFFIXES
@@ -93,10 +102,9 @@ def file_beside(folders: Iterable[Path], lists: Sequence[Path]) -> Path | None:
             and split_names.split_in(file.stem) is None
         )
         if len(found) > 1:
-            names = ", ".join(file.name for file in found)
             raise ValueError(
-                f"{folder}: one label file is needed beside the lists; there is: {names}. Name the"
-                " right one by --labels, or as data.labels in a recipe"
+                f"{root}: several files can be the label file ({', '.join(map(str, found))}); name"
+                " the right one by --labels, or as data.labels in a recipe"
             )
         if found:
             return found[0]

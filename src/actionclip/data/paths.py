@@ -9,10 +9,12 @@ from __future__ import annotations
 import functools
 import os
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from actionclip.video import files
+
+PICTURES = frozenset((".jpg", ".jpeg", ".png", ".webp", ".bmp"))
 
 
 def inside(root: Path, written: str) -> Path:
@@ -53,22 +55,51 @@ def videos_by_stem(root: Path) -> Mapping[str, Sequence[Path]]:
     """
     found: dict[str, list[Path]] = defaultdict(list)
     others: list[Path] = []
-    seen: set[str] = set()
-    for folder, subfolders, names in os.walk(root, followlinks=True):
-        real = os.path.realpath(folder)  # a link can lead back up
-        if real in seen:
-            subfolders.clear()
-            continue
-        seen.add(real)
-        subfolders.sort()
-        for name in sorted(names):
-            path = Path(folder, name)
+    for folder, _, names in walk(root):
+        for name in names:
+            path = folder / name
             if files.is_named_like_a_video(path):
                 found[path.stem].append(path)
             else:
                 others.append(path)
     files.warn_of_others(root, others)
     return found
+
+
+def frame_folders_by_name(root: Path) -> Mapping[str, Sequence[Path]]:
+    """Find every folder below `root` that holds the frames of one video, by its name."""
+    found: dict[str, list[Path]] = defaultdict(list)
+    for folder, subfolders, names in walk(root):
+        if are_frames(subfolders, names):
+            found[folder.name].append(folder)
+    return found
+
+
+def are_frames(subfolders: Sequence[str], names: Sequence[str]) -> bool:
+    """Say whether a folder with this content holds frames: pictures, and no video and no folder."""
+    suffixes = {Path(name).suffix.lower() for name in names}
+    return not subfolders and not suffixes & files.SUFFIXES and bool(suffixes & PICTURES)
+
+
+def walk(root: Path) -> Iterator[tuple[Path, list[str], list[str]]]:
+    """Give each folder below `root` with the sorted names of its folders and of its files.
+
+    Links are followed, and each folder is entered once: a link can lead back up.
+    """
+    seen: set[str] = set()
+    for folder, subfolders, names in os.walk(root, followlinks=True):
+        real = os.path.realpath(folder)
+        if real in seen:
+            subfolders.clear()
+            continue
+        seen.add(real)
+        subfolders[:] = sorted(name for name in subfolders if not is_hidden(name))
+        yield Path(folder), subfolders, sorted(name for name in names if not is_hidden(name))
+
+
+def is_hidden(name: str) -> bool:
+    """Say whether a name is that of a system's own file; `__` can begin an id of YouTube."""
+    return name.startswith(".") or name in ("__MACOSX", "__pycache__")
 
 
 def the_one(found: Sequence[Path], folder_name: str) -> Path | None:

@@ -92,20 +92,26 @@ def collect(
         labels = LabelFile(list(labels))
     detected = detection.detect(data)
     root = videos or (data if data.is_dir() else data.parent)
-    beside = {file.parent for file in detected.files if file.is_file()}
-    names = labels or _label_file(detected, [*sorted(beside), root])
+    label_file = None
+    if labels is None and detected.format == "list":  # its length tells labels from frame counts
+        label_file = data_labels.file_beside(detected.files, root)
+    names = label_text.read_file(label_file) if label_file else labels
     annotations = _read(detected, root, names, problems)
     written, order = annotations.examples, annotations.labels
+    are_numbers = data_labels.are_numbers(written)
+    if labels is None and detected.format == "table" and are_numbers:
+        label_file = data_labels.file_beside(detected.files, root)
+        names = label_text.read_file(label_file) if label_file else None
     layout = annotations.layout
     if detected.others:
         layout += f"; {detected.others} other folds in the folder are not read"
-    if data_labels.are_numbers(written) and (names or detected.format != "folder"):
+    if are_numbers and (names or detected.format != "folder"):
+        layout += f"; the labels are named by {label_file}" if label_file else ""
         if names is None:
             problems.add(
                 str(detected.path),
-                "the labels are numbers, so one label file is needed beside the lists"
-                " (label_map.txt, or a CSV with id,name); or name it by --labels, or as data.labels"
-                " in a recipe",
+                "the labels are numbers, and no label file is in the data folder; name one by"
+                " --labels (or as data.labels in a recipe): a line a label, or a CSV with id,name",
             )
             names = LabelFile([])
         examples = data_labels.from_numbers(written, names, problems) if names.names else []
@@ -131,18 +137,6 @@ def collect(
         layout=f"read as {layout}",
         questions=(*annotations.questions, *data_labels.questions(order)),
     )
-
-
-def _label_file(detected: Detected, folders: Sequence[Path]) -> LabelFile | None:
-    """Read the label file beside a list or a table, if there is one.
-
-    Raises:
-        ValueError: there are several, or it cannot be understood.
-    """
-    if detected.format not in ("list", "table"):
-        return None
-    path = data_labels.file_beside(folders, detected.files)
-    return label_text.read_file(path) if path else None
 
 
 def _read(

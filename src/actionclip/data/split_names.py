@@ -38,8 +38,7 @@ _FILLERS = frozenset(
             "new",
         ),
         *("final", "public", "k", "kinetics", "ucf", "hmdb", "ssv", "something", "v", "p"),
-        *("px", "fps", "label", "labels", "annotation", "annotations", "anno", "metadata"),
-        *("org"),
+        *("px", "fps", "label", "labels", "annotation", "annotations", "anno", "metadata", "org"),
     )
 )
 _PARTS = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+|[^\W\d_a-zA-Z]+")

@@ -274,7 +274,7 @@ def test_a_mistake_in_a_list_is_named_with_its_line(tmp_path, place_videos, writ
 def test_a_list_needs_one_label_file(tmp_path, place_videos, write):
     place_videos("a.mp4")
     path = write("list.txt", "a.mp4 0\n")
-    assert "one label file is needed beside the lists" in mistake_in(path)
+    assert "the labels are numbers, and no label file is in the data folder" in mistake_in(path)
     assert reading.read(path, labels=["running"]).examples[0].labels == ("running",)
 
 

@@ -553,3 +553,57 @@ def test_folders_of_numbers_get_words_from_a_label_file(tmp_path, place_videos):
     place_videos("0/a.mp4", "1/b.mp4")
     assert reading.read(tmp_path, labels=["run", "jump"]).labels == ("run", "jump")
     assert reading.read(tmp_path, labels=["run", "jump"]).examples[1].labels == ("jump",)
+
+
+@pytest.mark.parametrize("place", ["lists", "annotations/k400", "splits/a/b"])
+def test_lists_in_deeper_folders_decide(tmp_path, place_videos, write, place):
+    place_videos("clips/run/a.mp4", "clips/jump/b.mp4", "clips/jump/c.mp4", "clips/run/d.mp4")
+    write(f"{place}/train.txt", "run/a.mp4 0\njump/b.mp4 1\n")
+    write(f"{place}/val.txt", "run/d.mp4 0\n")
+    write(f"{place}/test.txt", "jump/c.mp4 1\n")
+    write("labels/names.labels.csv", "id,name\n1,jump\n0,run\n")
+    data = reading.read(tmp_path)
+    assert content(data) == SPLIT
+    assert data.labels == ("run", "jump")
+    assert data.layout.endswith(f"the labels are named by {tmp_path}/labels/names.labels.csv")
+
+
+def test_lists_of_frames_decide_wherever_they_and_the_frames_lie(tmp_path, place_frames, write):
+    for folder in ("run/a", "jump/b", "jump/c", "run/d"):
+        place_frames(f"frames/{folder}", "img_{:05d}.jpg", num_frames=3)
+    write("lists/k400/train_frames.txt", "run/a 3 0\njump/b 3 1\n")
+    write("lists/k400/val_frames.txt", "jump/c 3 1\nrun/d 3 0\n")
+    write("lists/k400_labels.csv", "id,name\n0,run\n1,jump\n")
+    data = reading.read(tmp_path)
+    assert [(e.split, e.video.name, e.labels) for e in data.examples] == [
+        ("train", "a", ("run",)),
+        ("train", "b", ("jump",)),
+        ("val", "c", ("jump",)),
+        ("val", "d", ("run",)),
+    ]
+
+
+def test_several_label_files_are_named_and_none_is_chosen(tmp_path, place_videos, write):
+    place_videos("videos/a.mp4", "videos/b.mp4", "videos/c.mp4")
+    write("train.txt", "a.mp4 0\nb.mp4 1\n")
+    write("val.txt", "c.mp4 1\n")
+    write("one/labels.txt", "run\njump\n")
+    write("two/labels.txt", "jump\nrun\n")
+    assert "several files can be the label file" in mistake_in(tmp_path)
+
+
+def test_annotations_beside_a_linked_folder_of_videos_are_not_passed_over(
+    tmp_path, place_videos, write
+):
+    place_videos("disk/run/a.mp4", "disk/jump/b.mp4", "disk/run/c.mp4")
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "videos").symlink_to(tmp_path / "disk")
+    write("data/train.csv", "path,label\nvideos/run/a.mp4,x\nvideos/run/c.mp4,y\n")
+    write("data/test.csv", "path,label\nvideos/jump/b.mp4,y\n")
+    assert "leads out of the data folder" in mistake_in(tmp_path / "data")
+
+
+def test_names_that_begin_with_two_underscores_are_videos(tmp_path, place_videos):
+    place_videos("run/__NrybzYzUg.mp4", "run/a.mp4", "jump/b.mp4", "jump/c.mp4")
+    place_videos("__MACOSX/run/x.mp4", ".cache/run/y.mp4")
+    assert len(reading.read(tmp_path).examples) == 4

@@ -12,12 +12,11 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from actionclip.data import frame_folders, split_names
+from actionclip.data import frame_folders, paths, split_names
 from actionclip.data.annotations import Annotations, Example, Split
 from actionclip.data.problems import Problems
 from actionclip.video import files
 
-_PICTURES = frozenset((".jpg", ".jpeg", ".png", ".webp", ".bmp"))
 _SPLIT_PARTS = re.compile("train(ing)?|test(ing)?|val(id(ation)?)?|dev")
 
 
@@ -146,7 +145,7 @@ def _has_clips(folder: Path) -> bool:
 
 def _holds_pictures(folder: Path) -> bool:
     """Say whether a folder is a clip: it holds pictures, and no video and no folder."""
-    has_pictures = any(Path(e.name).suffix.lower() in _PICTURES for e in _entries(folder))
+    has_pictures = any(Path(e.name).suffix.lower() in paths.PICTURES for e in _entries(folder))
     return has_pictures and not _videos(folder) and not _folders(folder)
 
 
@@ -166,10 +165,10 @@ def _videos(folder: Path) -> list[Path]:
 
 def _entries(folder: Path) -> list[os.DirEntry[str]]:
     with os.scandir(folder) as entries:
-        return [entry for entry in entries if not entry.name.startswith((".", "__"))]
+        return [entry for entry in entries if not paths.is_hidden(entry.name)]
 
 
 def _files(folder: Path) -> list[Path]:
     """Give the files below a folder, without pictures, which can be frames of a clip."""
-    paths = (path for path in folder.rglob("*") if path.suffix.lower() not in _PICTURES)
-    return sorted(path for path in paths if path.is_file())
+    found = (path for path in folder.rglob("*") if path.suffix.lower() not in paths.PICTURES)
+    return sorted(path for path in found if path.is_file())

@@ -76,6 +76,10 @@ class Locator:
     def _by_stem(self) -> Mapping[str, Sequence[Path]]:
         return paths.videos_by_stem(self.root)
 
+    @functools.cached_property
+    def _frame_folders(self) -> Mapping[str, Sequence[Path]]:
+        return paths.frame_folders_by_name(self.root)
+
     def _by_name(self, written: str) -> Path | None:
         """Look for another container, or for a name without its folder."""
         path = Path(written)
@@ -85,7 +89,7 @@ class Locator:
         frames = self.root / path.parent / stem  # the list names the video that they came from
         if path.name != stem and frames.is_dir():
             return paths.inside(self.root, str(path.parent / stem))
-        found = self._by_stem.get(stem, ())
+        found = [*self._by_stem.get(stem, ()), *self._frame_folders.get(path.name, ())]
         if path.parent.name:
             found = [video for video in found if video.parent.name == path.parent.name]
         return found[0] if len(found) == 1 else None
