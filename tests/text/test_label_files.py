@@ -38,6 +38,16 @@ def write(folder: Path, name: str, text: str | bytes) -> Path:
         ("charades.txt", "c000 abseiling\nc001 pushing something, gently\nc002 zumba\n"),
         ("ntu.txt", "A1. abseiling\nA2. pushing something, gently\nA3. zumba\n"),
         ("names.yaml", "names:\n  0: abseiling\n  1: pushing something, gently\n  2: zumba\n"),
+        ("flow.yml", 'nc: 3\nnames: [abseiling, "pushing something, gently", zumba]\n'),
+        ("bullets.md", "* abseiling\n* pushing something, gently\n* zumba\n"),
+        ("python.txt", "0: 'abseiling',\n1: 'pushing something, gently',\n2: 'zumba',\n"),
+        ("arrows.txt", "0 => abseiling\n1 => pushing something, gently\n2 => zumba\n"),
+        ("dashes.txt", "0 - abseiling\n1 - pushing something, gently\n2 - zumba\n"),
+        ("equals.txt", "abseiling=0\npushing something, gently=1\nzumba=2\n"),
+        ("brackets.txt", "(1) abseiling\n(2) pushing something, gently\n(3) zumba\n"),
+        ("german.csv", "Nr.;Übung\r\n1;abseiling\r\n2;pushing something, gently\r\n3;zumba"),
+        ("one_column.txt", "label\nabseiling\npushing something, gently\nzumba\n"),
+        ("slowfast.json", json.dumps({f'"{n}"': i for i, n in enumerate(NAMES)})),
         ("list.yaml", "- abseiling\n- pushing something, gently\n- zumba\n"),
         (
             "comments.txt",
@@ -71,7 +81,7 @@ def test_labels_are_read_from_any_layout_in_the_order_of_their_ids(tmp_path, nam
     caplog.set_level(logging.INFO)
     path = write(tmp_path, name, text)
     assert labels.read(path) == NAMES
-    is_plain = name in ("plain.txt", "plain.csv", "list.yaml", "mac.txt", "utf16.txt")
+    is_plain = name in ("plain.txt", "plain.csv", "bullets.md", "mac.txt", "utf16.txt")
     assert (str(path) in caplog.text) == (not is_plain)
 
 
@@ -105,6 +115,11 @@ def test_numbers_and_commas_in_plain_labels_stay(tmp_path, text, names):
         ("a.txt", "0 run\n3 jump\n4 swim\n5 sit\n8 stand\n", "ids do not count"),
         ("a.txt", "0\n1\n2\n", "the labels are numbers"),
         ("a.txt", "run/a b.mp4\njump/b.avi\n", "a list of videos"),
+        ("a.csv", "path,label\na.mp4,run\nb.mp4,jump\n", "a list of videos"),
+        ("a.csv", "id,name\n-1,none\n0,run\n", "'-1' in the column 'id' is no id"),
+        ("a.txt", "['run', 'jump']\n", "is no label"),
+        ("a.yaml", "train: images\nval: images\n", "no list of labels and no map"),
+        ("a.yaml", "names: [run\n", "a.yaml: not YAML"),
         ("a.txt", "a video of {}\n", "'a video of {}' is no label"),
         ("a.txt", "<html>\n", "'<html>' is no label"),
         ("a.txt", 'item {\n  name: "bend"\n}\n', "is no label"),

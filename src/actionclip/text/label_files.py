@@ -1,7 +1,7 @@
 """A label file of any usual layout becomes names in the order of their ids.
 
 Plain lines, `id,name` or `name,id` with or without a header, `1 ApplyEyeMakeup`, JSON lists, JSON
-maps. The layout is decided over all lines, so that "pushing something, gently" stays one label; a
+maps, YAML. The layout is decided over all lines, so that "pushing something, gently" stays one label; a
 file that can be read in two ways is refused.
 """
 
@@ -18,7 +18,7 @@ from actionclip.text.text_files import read_text
 
 ID_COLUMNS = (
     *("id", "index", "idx", "", "label_id", "class_id", "action_id", "category_id", "label_index"),
-    *("class_index", "number", "no", "label_idx", "class_idx", "code"),
+    *("class_index", "number", "no", "nr", "num", "#", "label_idx", "class_idx", "code"),
 )
 NAME_COLUMNS = (
     *("name", "label_name", "class_name", "action_name", "display_name", "category_name"),
@@ -28,13 +28,19 @@ _CONTAINERS = (
     *("id2label", "label2id", "labels", "classes", "class_names", "label_names", "names"),
     *("categories", "class_to_idx", "idx_to_class", "idx2label", "label2idx", "actions"),
 )
+_SEPARATOR = r"\s*[,;\t|:]\s*|\s*[=-]>\s*|\s*=\s*|\s+[-–—]\s+"
 _ID_FIRST = re.compile(
-    r'"?(?P<prefix>[A-Za-z]?)(?P<id>\d+)"?(?P<separator>\s*[,;\t|:]\s*|[.)]\s+|\s+)(?P<name>.+)'
+    r'["(]?(?P<prefix>[A-Za-z]?)(?P<id>\d+)"?'
+    rf"(?P<separator>{_SEPARATOR}|\)?[.:]?\s+)(?P<name>.+)"
 )
 _ID_LAST = re.compile(
-    r'(?P<name>.+?)(?P<separator>\s*[,;\t|:]\s*|\s+)"?(?P<prefix>[A-Za-z]?)(?P<id>\d+)"?'
+    rf'(?P<name>.+?)(?P<separator>{_SEPARATOR}|\s+)"?(?P<prefix>[A-Za-z]?)(?P<id>\d+)"?'
 )
 _QUOTED = re.compile(r'"(?:[^"]|"")*"')
+_IN_SINGLE_QUOTES = re.compile(r"'[^']+'")
+_BULLET = re.compile(r"[-*•]\s+")
+_HEADERS = ("label", "labels", "class", "classes", "label_name", "class_name", "name", "action")
+"""First lines of a column of labels, in a file that is no table by its ending."""
 _VIDEO = re.compile(
     r"\S\.(mp4|avi|mkv|webm|mov|mpg|mpeg|m4v|wmv|flv|jpg|jpeg|png)\b", re.IGNORECASE
 )
@@ -73,18 +79,44 @@ def read(path: Path) -> LabelFile:
         except json.JSONDecodeError as error:
             if is_json:
                 raise ValueError(f"{path}:{error.lineno}: not JSON ({error.msg})") from error
+    if path.suffix.lower() in (".yaml", ".yml"):
+        return _from_yaml(text, path)
     lines = [line.strip() for line in text.split("\n")]
     lines = [line for line in lines if line and not line.startswith("#")]
-    if path.suffix.lower() in (".yaml", ".yml"):
-        lines = [line.removeprefix("- ") for line in lines if not re.fullmatch(r"\w+:|---", line)]
     if not lines:
         return LabelFile([])
+    if all(_BULLET.match(line) for line in lines):
+        lines = [_BULLET.sub("", line, count=1) for line in lines]
+    if all(line.endswith(",") for line in lines[:-1]) and len(lines) > 1:
+        lines = [line.removesuffix(",") for line in lines]
     return (
         _with_header(lines, path)
         or _with_ids(lines, _ID_FIRST, path)
         or _with_ids(lines, _ID_LAST, path)
+        or _below_a_header(lines, path)
         or _plain(lines, path)
     )
+
+
+def _from_yaml(text: str, path: Path) -> LabelFile:
+    """Read YAML like JSON; `on` and `12` stay what is written."""
+    import yaml
+
+    try:
+        return _from_json(yaml.load(text, Loader=yaml.BaseLoader), path)
+    except yaml.YAMLError as error:
+        raise ValueError(f"{path}: not YAML; {_HOW}") from error
+
+
+def _below_a_header(lines: Sequence[str], path: Path) -> LabelFile | None:
+    """Read ids and names below a header in another language, such as `Nr.;Übung`."""
+    marks = [mark for mark in "\t;," if all(line.count(mark) == 1 for line in lines)]
+    if not marks or len(lines) < 3:
+        return None
+    for pattern in (_ID_FIRST, _ID_LAST):
+        if all(map(pattern.fullmatch, lines[1:])):
+            return _with_ids(lines[1:], pattern, path)
+    return None
 
 
 def _load_json(text: str) -> object:
@@ -108,25 +140,25 @@ def _from_json(content: object, path: Path) -> LabelFile:
         keys, values = list(content), list(content.values())
         ids_are_keys, ids_are_values = (all(map(_is_id, part)) for part in (keys, values))
         if content and ids_are_values and not ids_are_keys:
-            return _ordered(zip(values, keys, strict=True), "a JSON map from name to id", path)
+            return _ordered(zip(values, keys, strict=True), "a map from name to id", path)
         if content and ids_are_keys and all(isinstance(value, str) for value in values):
             if ids_are_values:
                 raise ValueError(f"{path}: ids and labels are both numbers; {_HOW}")
-            return _ordered(content.items(), "a JSON map from id to name", path)
+            return _ordered(content.items(), "a map from id to name", path)
     elif isinstance(content, list) and content:
         if all(isinstance(entry, str) for entry in content):
-            return LabelFile(list(content), "a JSON list of names")
+            return LabelFile([_unquoted(name) for name in content], "a list of names")
         if all(isinstance(entry, list) and len(entry) == 2 for entry in content):
             flipped = not all(_is_id(entry[0]) for entry in content)
             pairs = [tuple(reversed(entry)) if flipped else tuple(entry) for entry in content]
             if all(_is_id(number) for number, _ in pairs):
-                return _ordered(pairs, "a JSON list of ids and names", path)
+                return _ordered(pairs, "a list of ids and names", path)
         if all(isinstance(entry, Mapping) for entry in content):
             cells = [{str(k).lower(): str(v) for k, v in entry.items()} for entry in content]
-            found = _from_columns(cells, "a JSON list of objects", path)
+            found = _from_columns(cells, "a list of objects", path)
             if found:
                 return found
-    raise ValueError(f"{path}: this JSON is no list of labels and no map of ids and names; {_HOW}")
+    raise ValueError(f"{path}: no list of labels and no map of ids and names; {_HOW}")
 
 
 def _is_nested(value: object) -> bool:
@@ -150,7 +182,7 @@ def _ordered(pairs: Iterable[tuple[object, object]], layout: str, path: Path) ->
             f"{path}: read as {layout}, but the ids do not count 0, 1, 2, … ({fault}); number the"
             " labels so, or write one label a line without ids"
         )
-    return LabelFile([name for _, name in numbered], layout, first)
+    return LabelFile([_unquoted(name) for _, name in numbered], layout, first)
 
 
 def _with_header(lines: Sequence[str], path: Path) -> LabelFile | None:
@@ -175,7 +207,8 @@ def _with_header(lines: Sequence[str], path: Path) -> LabelFile | None:
                 )
             rows.append(dict(zip(names, cells, strict=True)))
         return _from_columns(rows, f"a table with the columns {', '.join(names)}", path)
-    if path.suffix.lower() in (".csv", ".tsv") and lines[0].strip('"').lower() in NAME_COLUMNS:
+    is_table = path.suffix.lower() in (".csv", ".tsv")
+    if lines[0].strip('"').lower() in (NAME_COLUMNS if is_table else _HEADERS):
         return LabelFile([_unquoted(line) for line in lines[1:]], "a table with one column")
     return None
 
@@ -189,6 +222,10 @@ def _from_columns(rows: Sequence[Mapping[str, str]], layout: str, path: Path) ->
         return None
     known = (*ID_COLUMNS, *NAME_COLUMNS)
     ids = [name for name in known if name in of_numbers]
+    partly = [n for n in ID_COLUMNS if n in shared and any(_is_id(row[n]) for row in rows)]
+    if partly and not ids:
+        odd = next(row[partly[0]] for row in rows if not _is_id(row[partly[0]]))
+        raise ValueError(f"{path}: {odd!r} in the column {partly[0]!r} is no id; correct it")
     if ids:
         pairs = ((row[ids[0]], row[names[0]]) for row in rows)
         return _ordered(pairs, f"{layout}, ordered by {ids[0]!r}", path)
@@ -235,6 +272,8 @@ def _plain(lines: Sequence[str], path: Path) -> LabelFile:
     Raises:
         ValueError: the lines are columns, markup, numbers, templates or names of videos.
     """
+    if sum(_VIDEO.search(line) is not None for line in lines) * 2 > len(lines):
+        raise ValueError(f"{path}: this is a list of videos ({lines[-1]!r}), not of labels; {_HOW}")
     for mark, name in (("\t", "a tab"), (";", "a semicolon"), ("|", "a vertical bar")):
         if all(mark in line for line in lines):
             raise ValueError(f"{path}: every line holds {name}, but none is an id; {_HOW}")
@@ -245,12 +284,10 @@ def _plain(lines: Sequence[str], path: Path) -> LabelFile:
     if len(lines) == 1 and lines[0].count(",") > 1 and not _QUOTED.fullmatch(lines[0]):
         raise ValueError(f"{path}: one line with several commas; write one label a line")
     for line in lines:
-        if "{" in line or "}" in line or line.startswith("<"):
+        if "{" in line or "}" in line or line.startswith(("<", "['", '["')):
             raise ValueError(f"{path}: {line!r} is no label; {_HOW}")
     if all(map(_is_id, lines)):
         raise ValueError(f"{path}: the labels are numbers; write the actions in words")
-    if sum(_VIDEO.search(line) is not None for line in lines) * 2 > len(lines):
-        raise ValueError(f"{path}: this is a list of videos ({lines[0]!r}), not of labels; {_HOW}")
     return LabelFile([_unquoted(line) for line in lines])
 
 
@@ -262,4 +299,6 @@ def _cells(line: str, delimiter: str) -> list[str]:
 
 
 def _unquoted(name: str) -> str:
-    return name[1:-1].replace('""', '"') if _QUOTED.fullmatch(name) else name
+    if _QUOTED.fullmatch(name):
+        return name[1:-1].replace('""', '"')
+    return name[1:-1] if _IN_SINGLE_QUOTES.fullmatch(name) else name
