@@ -30,6 +30,19 @@ def run(capsys, monkeypatch):
     return run
 
 
+def test_what_the_system_refuses_is_one_line_in_our_words(run, moving_square, tmp_path):
+    long_name = f"{300 * 'x'}.mp4"
+    for command in ("recognize", "timeline", "watch"):
+        outcome = run(command, long_name, *LABELS)
+        assert outcome.status == 2
+        assert outcome.err.startswith(f"error: {long_name}: the name is too long"), outcome.err
+    folder = tmp_path / "folder.srt"
+    folder.mkdir()
+    assert run("timeline", moving_square, *LABELS, "--srt", folder).err.endswith(
+        f"error: {folder}: this is a folder; give a file\n"
+    )
+
+
 LABELS = ("a square that moves", "cooking in a kitchen")
 
 

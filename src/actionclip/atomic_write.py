@@ -59,6 +59,10 @@ def replacing(path: Path, *, durable: bool = True) -> Iterator[Path]:
             unfinished.replace(path)
         if durable:
             sync(path.parent)
+    except OSError as error:
+        if str(error.filename) == str(unfinished):
+            error.filename = str(path)  # the name that was given
+        raise
     finally:
         if unfinished.is_dir():
             shutil.rmtree(unfinished, ignore_errors=True)

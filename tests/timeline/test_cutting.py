@@ -127,6 +127,17 @@ def test_a_clip_that_cannot_be_decoded_to_its_end_leaves_no_file(tmp_path):
     assert [clip.name for clip in (tmp_path / "clips").iterdir()] == ["video_001_0.00s_short.mp4"]
 
 
+def test_a_name_keeps_the_marks_of_its_script_and_a_long_video_name_is_cut(tmp_path):
+    path = write(tmp_path / f"{'é' * 124}.mkv")
+    [hindi, persian] = cutting.cut_out(
+        path,
+        [Moment(0.0, 0.5, "दौड़ना / कूदना", 0.8), Moment(0.0, 0.5, "دویدن!", 0.8)],
+        tmp_path / "clips",
+    )
+    assert hindi.name == f"{'é' * 75}_001_0.00s_दौड़ना_कूदना.mp4"
+    assert persian.name.endswith("_دویدن.mp4")
+
+
 def test_a_long_label_of_any_script_is_cut_to_a_name_that_a_disk_takes(tmp_path):
     path = write(tmp_path / "video.mp4")
     moment = Moment(0.0, 0.5, 90 * "跳", 0.8)

@@ -164,6 +164,33 @@ def test_a_still_picture_of_minutes_is_no_jump_of_the_clock(tmp_path, write):
     assert numbers_of(decode.read_frames_at(path, [89.9, 90.1, 629.9, 630.1])) == [0, 1, 6, 7]
 
 
+def test_a_still_picture_in_a_broadcast_with_b_frames_moves_nothing_after_it(tmp_path, write):
+    """The picture after it is decoded long before it is shown, those after that are not."""
+    path = tmp_path / "still.ts"
+    write(
+        path,
+        pictures(range(60)),
+        options={**H264, "sc_threshold": "0"},
+        times=lambda i: 40 * i if i < 20 else 40_000 + 500 * (i - 20),
+    )
+    info = decode.probe(path)
+    assert info.num_frames == 60
+    assert info.duration_seconds == pytest.approx(59.5, abs=0.6)
+    times = [0.78, 0.9, 39.9, 40.1, 41.1, 50.1, 59.6]
+    assert numbers_of(decode.read_frames_at(path, times)) == [19, 19, 19, 20, 22, 40, 59]
+
+
+def test_a_part_in_another_codec_cannot_be_decoded_and_a_warning_says_so(
+    tmp_path, parts, write, caplog
+):
+    other = write(tmp_path / "other.ts", pictures(range(100, 150)), "mpeg2video")
+    path = joined(tmp_path / "joined.ts", parts(".ts")[0], other)
+    with caplog.at_level(logging.WARNING):
+        assert decode.probe(path).num_frames < 45
+    [record] = caplog.records
+    assert "coded pictures cannot be decoded" in record.getMessage()
+
+
 def with_sound(
     source: Path, path: Path, late_seconds: float, sound_seconds: float, *, first: float = 0.0
 ) -> Path:

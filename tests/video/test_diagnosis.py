@@ -9,8 +9,10 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from actionclip.video import decode
+from actionclip.video.limits import Decoder
 
 
 def _zip() -> bytes:
@@ -103,6 +105,16 @@ def test_an_encrypted_file_is_called_encrypted(tmp_path, ordinary):
     subprocess.run([*command, 32 * "2", path], check=True)
     with pytest.raises(ValueError, match="the pictures are encrypted"):
         decode.probe(path)
+
+
+def test_an_animated_webp_is_called_so(tmp_path):
+    path = tmp_path / "a.webp"
+    first, *others = [Image.new("RGB", (32, 32), colour) for colour in ("red", "blue", "green")]
+    first.save(path, save_all=True, append_images=others)
+    with pytest.raises(ValueError, match="an animated WebP"):
+        decode.probe(path)
+    with Decoder() as decoder, pytest.raises(ValueError, match="an animated WebP"):
+        decoder.probe(path)
 
 
 def test_a_name_that_is_too_long_is_called_so(tmp_path):

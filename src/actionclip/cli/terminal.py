@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import math
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,6 +15,18 @@ from actionclip import display
 
 if TYPE_CHECKING:
     from rich.progress import Progress
+
+
+_REFUSALS = {
+    errno.EACCES: "permission is denied; change the permissions, or choose another place",
+    errno.EISDIR: "this is a folder; give a file",
+    errno.ENAMETOOLONG: "the name is too long for this system; choose a shorter one",
+    errno.ENOENT: "no such file or folder; check the path",
+    errno.ENOSPC: "no space is left on the disk; free some, or choose another place",
+    errno.ENOTDIR: "a part of this path is a file, not a folder; check the path",
+    errno.EROFS: "this disk can only be read; choose another place",
+}
+"""What the system refuses, and what to do about it."""
 
 
 def note(message: str) -> None:
@@ -28,8 +42,18 @@ def progress_line(message: str) -> None:
 
 def error(message: object) -> None:
     """Print what is wrong, on one line; of an error that collects several, a line each."""
+    if isinstance(message, OSError) and message.filename is not None:
+        message = _refused_by_the_system(message)
     for line in getattr(message, "lines", [message]):
         print(f"error: {display.one_line(line)}", file=sys.stderr)
+
+
+def _refused_by_the_system(error: OSError) -> str:
+    """Say what the system does not do with a path, and what to do about it."""
+    path = os.fsdecode(error.filename2 or error.filename)
+    words = (error.strerror or "cannot be used").lower()
+    why = _REFUSALS.get(error.errno or 0, f"{words}; check the path and the disk")
+    return f"{path}: {why}"
 
 
 def markup(text: object) -> str:

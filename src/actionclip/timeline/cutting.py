@@ -6,7 +6,8 @@ seconds away. Knows no models.
 
 from __future__ import annotations
 
-import re
+import os
+import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -23,8 +24,12 @@ from actionclip.video.pictures import Picture
 
 _QUALITY = "20"
 """Constant rate factor: about as good as the source to the eye."""
-_MAX_NAME_BYTES = 60
-"""Of the label in a file's name: with three bytes a letter a long one would be refused."""
+_MAX_STEM_BYTES = 150
+"""Of the video's name in a clip's name: a disk takes 255 bytes in all."""
+_MAX_LABEL_BYTES = 60
+"""Of the label in a clip's name."""
+_OF_WORDS = "LMN"
+"""Categories of Unicode: letters, marks (vowels of Indian scripts, accents), numbers."""
 _TIME_BASE = Fraction(1, 90_000)
 
 
@@ -50,9 +55,8 @@ def cut_out(
     folder.mkdir(parents=True, exist_ok=True)
     paths: list[Path] = []
     for number, moment in enumerate(moments, start=1):
-        name = re.sub(r"\W+", "_", moment.label).strip("_")
-        name = name.encode()[:_MAX_NAME_BYTES].decode(errors="ignore")
-        path = folder / f"{video.stem}_{number:03}_{moment.start_seconds:.2f}s_{name}.mp4"
+        stem, name = _shortened(video.stem, _MAX_STEM_BYTES), _name_of(moment.label)
+        path = folder / f"{stem}_{number:03}_{moment.start_seconds:.2f}s_{name}.mp4"
         pictures = decoder.stream_pictures(video, moment.start_seconds, moment.end_seconds)
         seconds = Fraction(moment.end_seconds) - Fraction(moment.start_seconds)
         with atomic_write.replacing(path) as unfinished:
@@ -60,6 +64,20 @@ def cut_out(
         paths.append(path)
         on_progress(number, len(moments))
     return paths
+
+
+def _name_of(label: str) -> str:
+    """Join the words of a label, in any script, by underscores."""
+    letters = "".join(
+        character if unicodedata.category(character)[0] in _OF_WORDS else " " for character in label
+    )
+    return _shortened("_".join(letters.split()), _MAX_LABEL_BYTES)
+
+
+def _shortened(name: str, num_bytes: int) -> str:
+    """Cut a name that is too long; others stay as they are, whatever their bytes."""
+    content = os.fsencode(name)
+    return name if len(content) <= num_bytes else content[:num_bytes].decode(errors="ignore")
 
 
 def _write(path: Path, pictures: Iterator[Picture], seconds: Fraction) -> None:

@@ -86,8 +86,12 @@ class Clock:
             return False
         if key_pts is not None and key_pts == self._latest_pts:  # two may have one time
             return packet.dts <= self._last_dts and packet.dts < key_pts
-        is_far_back = packet.dts < self._last_dts - self._jitter
-        return is_far_back or packet.dts - self._next_dts > self._longest_gap
+        if packet.dts < self._last_dts - self._jitter:
+            return True
+        ahead = packet.dts - self._next_dts
+        if packet.pts is not None:  # after a still picture, decoding goes on when the next is shown
+            ahead = min(ahead, packet.pts - self._latest_pts)
+        return ahead > self._longest_gap
 
     def _begin_part(self, packets: list[Packet]) -> None:
         times = [packet.pts if packet.pts is not None else packet.dts for packet in packets]

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from av.container import InputContainer
 
+ANIMATED_WEBP = "an animated WebP, which cannot be decoded here; convert it to GIF or MP4"
 ENCRYPTED = "the pictures are encrypted (copy protection); give a video without it"
 
 _CUT = "the file is cut or was never finished (its index is missing); copy or record it again"
@@ -92,12 +93,24 @@ def why_no_pictures(name: str | Path, container: InputContainer) -> str:
     return f"the file has {what}; {_NO_VIDEO}"
 
 
+def why_no_size(name: str | Path, most_pixels: int) -> str:
+    """Say why an open file does not tell the size of its pictures."""
+    if Path(name).is_file() and _is_animated_webp(_beginning(Path(name))):
+        return ANIMATED_WEBP
+    return (
+        f"the size of the pictures is unknown, or over the limit of {most_pixels} pixels; "
+        "convert the video"
+    )
+
+
 def why_no_frame(path: Path) -> str:
     """Say why the pictures of a file that opens cannot be decoded."""
     content = _beginning(path)
     boxes = dict(_boxes(path))
     if _protected(content) or _is_scrambled(content):
         return ENCRYPTED
+    if _is_animated_webp(content):
+        return ANIMATED_WEBP
     if b"moov" in boxes and not boxes.keys() & {b"moof", b"mdat"}:
         return (
             "it describes pictures and holds none (the first segment of a stream?); "
@@ -141,6 +154,10 @@ def _is_text(head: bytes) -> bool:
 
 def _protected(content: bytes) -> str | None:
     return ENCRYPTED if _PROTECTED.search(content) else None
+
+
+def _is_animated_webp(content: bytes) -> bool:
+    return content[8:16] == b"WEBPVP8X" and bool(content[20] & 2)
 
 
 def _is_scrambled(content: bytes) -> bool:

@@ -30,6 +30,9 @@ FORMATS = ",".join(sorted(av.formats_available - _PLAYLISTS))
 _LARGE_PICTURE = 1280 * 720
 """Smaller pictures are decoded by one thread: handing them to several costs more than it gains."""
 
+_MUCH = 0.1
+"""A larger share of packets that cannot be decoded is worth a warning."""
+
 NOTHING: list[VideoFrame] = []
 """What `decode` gives for a damaged packet; compared by identity, for a sound one may give none."""
 
@@ -144,10 +147,25 @@ def decode(stream: VideoStream, packet: Packet | None) -> list[VideoFrame]:
 
 
 def frames(path: Path, container: InputContainer, stream: VideoStream) -> Iterator[VideoFrame]:
-    """Decode everything from the present position on, in the order of showing."""
+    """Decode everything from the present position on, in the order of showing.
+
+    A warning says where much of it cannot be decoded.
+    """
+    num_packets = num_damaged = 0
     for packet in packets(path, container, stream):
-        yield from decode(stream, packet)
+        decoded = decode(stream, packet)
+        num_packets += 1
+        num_damaged += decoded is NOTHING
+        yield from decoded
     yield from decode(stream, None)
+    if num_damaged > _MUCH * num_packets:
+        logger.warning(
+            "%s: %d of %d coded pictures cannot be decoded (damaged, or of another recording with "
+            "another codec); the rest is used",
+            path,
+            num_damaged,
+            num_packets,
+        )
 
 
 def with_ticks(frames: Iterable[VideoFrame], is_counted: bool) -> Iterator[tuple[int, VideoFrame]]:
@@ -219,7 +237,4 @@ def _check_size(path: str | Path, stream: VideoStream) -> None:
     if stream.width * stream.height > pixels:
         raise ValueError(too_large(path, stream.width, stream.height, pixels))
     if stream.width == 0:
-        raise ValueError(
-            f"{path}: the size of the pictures is unknown, or over the limit of {pixels} pixels; "
-            "convert the video"
-        )
+        raise ValueError(f"{path}: {diagnosis.why_no_size(path, pixels)}")
