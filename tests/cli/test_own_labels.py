@@ -168,3 +168,12 @@ def test_a_classifier_and_labels_that_do_not_belong_together_are_refused(classif
     (classifier / "config.json").write_text(json.dumps(document))
     with pytest.raises(ValueError, match=r"tells 3 labels apart, but config.json lists 2"):
         ActionCLIP.load(classifier)
+
+
+@pytest.mark.parametrize("command", ["recognize", "timeline", "watch"])
+def test_a_file_given_as_a_label_leads_to_the_option(run, tmp_path, moving_square, command):
+    (tmp_path / "mine.txt").write_text("run\njump\n")
+    (tmp_path / "dancing").write_text("")  # a word, whatever files there are
+    status, out, err = run(command, moving_square, "mine.txt", "dancing")
+    assert (status, out) == (2, "")
+    assert "error: mine.txt: a file, not a label; give labels in a file by --labels mine.txt" in err

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -35,3 +36,23 @@ Stride = Annotated[
 Threshold = Annotated[
     str, typer.Option(metavar="SCORE", help='Score that a moment reaches, 0 to 1, or "auto".')
 ]
+
+
+def labels_given(labels: str | None, words: Sequence[str]) -> Sequence[str]:
+    """Give the labels of --labels, or else the words of the command line.
+
+    Raises:
+        FileNotFoundError: there is no such file or set.
+        ValueError: the file is no list of labels, or a word is the path of a file.
+    """
+    from actionclip.text import label_sets
+
+    if labels:
+        return label_sets.find(labels)
+    for word in words:
+        if Path(word).suffix and Path(word).is_file():
+            raise ValueError(
+                f"{word}: a file, not a label; give labels in a file by --labels {word}, and videos"
+                " before the labels"
+            )
+    return words

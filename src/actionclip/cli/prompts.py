@@ -21,6 +21,10 @@ def prompts(
     data: Annotated[
         Path, typer.Argument(help="A folder per label, a table, a list.", show_default=False)
     ],
+    videos: Annotated[
+        Path | None,
+        typer.Option(metavar="FOLDER", help="Where the videos are, if not beside the list."),
+    ] = None,
     labels: Annotated[
         str | None,
         typer.Option(metavar="FILE", help="Labels to choose from, one a line; or a set."),
@@ -56,7 +60,7 @@ def prompts(
             f"comparing prompts needs {error.name}: pip install 'actionclip[train]'"
         ) from error
 
-    annotations = evaluation.read(data, None, candidates)
+    annotations = evaluation.read(data, videos, candidates)
     subject = trained.subject(model, templates=chosen, device=device)
     with terminal.counter("looking at the videos", "clips") as count:
         lab = prompt_lab.run(subject, annotations, split, num_workers=workers, on_progress=count)

@@ -55,14 +55,14 @@ def recognize(
     .avi, ...) or is a folder written with a slash. With --labels, every argument is one.
     """
     from actionclip import pages
-    from actionclip.text import label_sets, prompts
     from actionclip.text import labels as label_lists
+    from actionclip.text import prompts
     from actionclip.video import files
     from actionclip.video.limits import Decoder
 
     arguments = [video, *(label or [])]
     num_places = len(arguments) if labels else _count_places(arguments)
-    given = label_sets.find(labels) if labels else arguments[num_places:]
+    given = options.labels_given(labels, arguments[num_places:])
     is_own = not labels and not given and model not in (None, DEFAULT_MODEL)  # the model's labels
     names = None if is_own else label_lists.check(given)
     sentences = prompts.read(templates) if templates else None

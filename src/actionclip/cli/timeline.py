@@ -54,15 +54,15 @@ def timeline(
     cache.
     """
     from actionclip import pages
-    from actionclip.text import label_sets, prompts
     from actionclip.text import labels as label_lists
+    from actionclip.text import prompts
     from actionclip.timeline.settings import Settings
     from actionclip.video.limits import Decoder
 
     if labels and label:
         raise ValueError(f"{label[0]!r}: labels are in {labels} already; give one or the other")
     is_own = not labels and not label and model != DEFAULT_MODEL  # the model's own labels
-    given = label_sets.find(labels) if labels else label or []
+    given = options.labels_given(labels, label or [])
     names = None if is_own else label_lists.check(given)
     sentences = prompts.read(templates) if templates else None
     least = terminal.score(threshold)

@@ -61,14 +61,14 @@ def watch(
     Each event is a line of JSON; notes about connections and dropped frames go to stderr. Ctrl-C
     ends it well: what is open is told as ended.
     """
-    from actionclip.text import label_sets, prompts
     from actionclip.text import labels as label_lists
+    from actionclip.text import prompts
     from actionclip.video import addresses
 
     addresses.parse(source)  # says what is wrong with it before anything is loaded
     least = terminal.score(threshold)
     is_own = not labels and not label and model != DEFAULT_MODEL  # the model's own labels
-    given = label_sets.find(labels) if labels else label or []
+    given = options.labels_given(labels, label or [])
     names = None if is_own else label_lists.check(given)
     sentences = prompts.read(templates) if templates else None
 

@@ -225,6 +225,7 @@ def _words(file: Path) -> set[str]:
         text = file.read_text(encoding="latin-1")
     words = set(re.findall(r"[^\s,;\t\"'|<>\[\]{}:=/\\]+", text))
     words |= {label_studio.without_prefix(word) for word in words}
+    words |= lists.names_in(text)
     return words.union(*(re.split(r"[,;\t/\"]", line) for line in text.split("\n")))
 
 

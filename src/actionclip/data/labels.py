@@ -144,7 +144,7 @@ def in_words(examples: Iterable[Example], problems: Problems) -> list[Example]:
 def questions(names: Sequence[str]) -> Iterator[str]:
     """Give a sentence for each way in which labels look like something else."""
     kinds = (
-        ("numbers; give the words by --labels FILE", str.isdecimal),
+        ("numbers; give the words by --labels FILE", re.compile(r"-?\d+(\.\d+)?").fullmatch),
         ("names of files", _is_file_name),
         ("names of splits", _is_split),
     )
@@ -153,6 +153,35 @@ def questions(names: Sequence[str]) -> Iterator[str]:
         if odd:
             some = ", ".join(map(repr, odd[:3])) + (", …" if len(odd) > 3 else "")
             yield f"{len(odd)} of {len(names)} labels look like {kind}: {some}"
+
+
+def questions_of(
+    examples: Sequence[Example], names: Sequence[str], *, by_place: bool
+) -> Iterator[str]:
+    """Give a sentence for each way in which examples seem to have the wrong labels.
+
+    Args:
+        examples: with labels in words.
+        names: all labels.
+        by_place: the data has numbers, and they are places in a label file without ids.
+    """
+    used = {label for example in examples for label in example.labels}
+    if by_place and len(used) > 1 and names[:1] and names[0] not in used:
+        yield (
+            f"no clip has the first label, {names[0]!r}; if the numbers count from 1, write the ids"
+            " into the label file (id,name)"
+        )
+    by_video: dict[Path, set[tuple[str, ...]]] = {}
+    for example in examples:
+        if example.start_seconds is None and example.end_seconds is None and not example.frames:
+            by_video.setdefault(example.video, set()).add(example.labels)
+    torn = [video for video, found in by_video.items() if len(found) > 1]
+    if torn:
+        found = " and ".join(repr("|".join(one)) for one in sorted(by_video[torn[0]]))
+        yield (
+            f"{len(torn)} videos have other labels on another row ({torn[0].name}: {found}); write"
+            " all labels of a video into one row (run|jump), or remove the wrong row"
+        )
 
 
 def _is_split(name: str) -> bool:

@@ -120,6 +120,7 @@ def collect(
         examples = data_labels.in_words(written, problems)
         if labels and not numbers_only:
             order = tuple(labels.names)
+    by_place = are_numbers and names is not None and names.first_id is None
     if not examples and not problems.found:
         problems.add(str(data), f"no clip in it; give {detection.UNDERSTOOD}")
     labels_written = (label for example in written for label in example.labels)
@@ -135,7 +136,11 @@ def collect(
         labels=order,
         raw_labels=raw_labels,
         layout=f"read as {layout}",
-        questions=(*annotations.questions, *data_labels.questions(order)),
+        questions=(
+            *annotations.questions,
+            *data_labels.questions(order),
+            *data_labels.questions_of(examples, order, by_place=by_place),
+        ),
     )
 
 

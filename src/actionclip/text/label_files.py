@@ -1,8 +1,8 @@
 """A label file of any usual layout becomes names in the order of their ids.
 
-Plain lines, `id,name` or `name,id` with or without a header, `1 ApplyEyeMakeup`, JSON lists, JSON
-maps, YAML. The layout is decided over all lines, so that "pushing something, gently" stays one label; a
-file that can be read in two ways is refused.
+Plain lines, `id,name` or `name,id` with or without a header, `1 ApplyEyeMakeup`, JSON or
+YAML lists and maps. The layout is decided over all lines, so that "pushing something, gently" stays
+one label; a file that can be read in two ways is refused.
 """
 
 from __future__ import annotations

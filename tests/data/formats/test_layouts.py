@@ -607,3 +607,78 @@ def test_names_that_begin_with_two_underscores_are_videos(tmp_path, place_videos
     place_videos("run/__NrybzYzUg.mp4", "run/a.mp4", "jump/b.mp4", "jump/c.mp4")
     place_videos("__MACOSX/run/x.mp4", ".cache/run/y.mp4")
     assert len(reading.read(tmp_path).examples) == 4
+
+
+def test_videos_with_spaces_and_commas_in_their_names_are_found_in_lists(
+    tmp_path, place_videos, write
+):
+    place_videos("v/my clip, 1.MP4", "v/b 2.mov", "v/c d.AVI")
+    write("train.txt", "my clip, 1.MP4 0\nb 2.mov 1\n")
+    write("val.txt", "c d.AVI 0\n")
+    write("labels.txt", "running, fast\njumping 2 high\n")
+    assert content(reading.read(tmp_path)) == [
+        ("train", "b 2.mov", ("jumping 2 high",)),
+        ("train", "my clip, 1.MP4", ("running, fast",)),
+        ("val", "c d.AVI", ("running, fast",)),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("excel.csv", "sep=;\r\nvideo;label\r\na.mp4;run\r\nb.mp4;jump\r\n"),
+        ("pandas.csv", "path,label\na.mp4,1.0\nb.mp4,0.0\n"),
+        ("studio.csv", "video,choice\n/data/upload/1/0a1b2c3d-a.mp4,run\n"
+         "/data/upload/1/0a1b2c3d-b.mp4,jump\n"),
+        ("studio.json", json.dumps([
+            {"video": f"/data/upload/1/0a1b2c3d-{v}.mp4", "choice": {"choices": [label]}}
+            for v, label in (("a", "run"), ("b", "jump"))
+        ])),
+    ],
+)  # fmt: skip
+def test_tables_are_read_as_excel_pandas_and_label_studio_write_them(
+    tmp_path, place_videos, write, name, text
+):
+    place_videos("videos/a.mp4", "videos/b.mp4")
+    write("labels.txt", "jump\nrun\n")
+    data = reading.read(write(name, text))
+    assert sorted((e.video.name, e.labels) for e in data.examples) == [
+        ("a.mp4", ("run",)),
+        ("b.mp4", ("jump",)),
+    ]
+
+
+def test_a_label_that_is_an_object_is_refused(tmp_path, place_videos, write):
+    place_videos("a.mp4", "b.mp4")
+    entries = [{"video": f"{name}.mp4", "label": {"name": "run"}} for name in "ab"]
+    assert "write the action in words" in mistake_in(write("a.json", json.dumps(entries)))
+
+
+def test_a_link_that_leads_nowhere_is_told(tmp_path, place_videos):
+    place_videos("run/a.mp4", "run/b.mp4", "jump/c.mp4")
+    (tmp_path / "jump" / "d.mp4").symlink_to("/nowhere.mp4")
+    assert "jump/d.mp4: the link leads nowhere" in mistake_in(tmp_path)
+
+
+def test_what_folders_in_label_folders_are_taken_for_is_said(tmp_path, place_videos):
+    place_videos("sports/run/a.mp4", "sports/jump/b.mp4", "music/drums/c.mp4", "music/d.mp4")
+    layout = reading.read(tmp_path).layout
+    assert layout.endswith("; folders in those (drums, jump, run) are recordings, not labels")
+
+
+def test_two_labels_of_a_video_on_two_rows_are_questioned(place_videos, write):
+    place_videos("a.mp4", "b.mp4")
+    data = reading.read(write("a.csv", "path,label\na.mp4,run\nb.mp4,jump\na.mp4,jump\n"))
+    [question] = data.questions
+    assert question.startswith("1 videos have other labels on another row (a.mp4: 'jump' and 'run'")
+
+
+def test_numbers_that_may_count_from_one_are_questioned(place_videos, write):
+    place_videos("a.mp4", "b.mp4")
+    names = write("labels.txt", "jump\nrun\nsit\n")
+    table = write("a.csv", "path,label\na.mp4,1\nb.mp4,2\n")
+    [question] = reading.read(table).questions
+    assert "if the numbers count from 1" in question
+    names.write_text("id,name\n1,jump\n2,run\n3,sit\n")
+    assert reading.read(table).questions == ()
+    assert reading.read(table).examples[0].labels == ("jump",)

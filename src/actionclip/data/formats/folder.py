@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from actionclip.data import frame_folders, paths, split_names
@@ -49,9 +49,8 @@ def read(folder: Path, problems: Problems) -> Annotations:
                 )
             examples += of_split
     named = ", ".join(f"{e.name}/ is {split}" for split, found in by_split.items() for e in found)
-    return Annotations(
-        tuple(examples), (), layout=f"split folders in {root} ({named}), a folder per label in each"
-    )
+    layout = f"split folders in {root} ({named}), a folder per label in each{_groups_of(examples)}"
+    return Annotations(tuple(examples), (), layout=layout)
 
 
 def _read_without_splits(root: Path, problems: Problems) -> Annotations:
@@ -68,7 +67,7 @@ def _read_without_splits(root: Path, problems: Problems) -> Annotations:
             for entry in _folders(root / name)
             for example in _read_clips(entry, name, splits[entry.name], problems)
         ]
-        layout = f"a folder per label in {root}, split folders in each"
+        layout = f"a folder per label in {root}, split folders in each{_groups_of(examples)}"
         return Annotations(tuple(examples), (), layout=layout)
     rests = {_SPLIT_PARTS.sub("#", name.lower(), 1) for name in names}
     if len(names) > 1 and len(rests) == 1 and "#" in next(iter(rests)):
@@ -86,8 +85,15 @@ def _read_without_splits(root: Path, problems: Problems) -> Annotations:
             f"{names[0]!r} is read as the only label; if the folders in it ({some}) are the labels,"
             f" name {root / names[0]}"
         )
-    layout = f"a folder per label in {root}"
+    layout = f"a folder per label in {root}{_groups_of(examples)}"
     return Annotations(tuple(examples), (), True, layout=layout, questions=tuple(questions))
+
+
+def _groups_of(examples: Sequence[Example]) -> str:
+    """Say what the folders inside the label folders are taken for; they could be labels."""
+    groups = sorted({example.group for example in examples if example.group})
+    some = ", ".join(groups[:3]) + (", …" if len(groups) > 3 else "")
+    return f"; folders in those ({some}) are recordings, not labels" if groups else ""
 
 
 def _read_labels(folder: Path, split: Split, problems: Problems) -> Iterator[Example]:
@@ -105,6 +111,9 @@ def _read_clips(
 ) -> Iterator[Example]:
     """Give the clips in a folder and in the groups in it."""
     for video in _videos(folder):
+        if not video.exists():
+            problems.add(str(video), "the link leads nowhere; repair or remove it")
+            continue
         yield Example(video, (label,), split, source=str(video), group=group)
     for entry in _folders(folder):
         if not _holds_pictures(entry):
@@ -160,7 +169,7 @@ def _leads_up(link: Path) -> bool:
 
 def _videos(folder: Path) -> list[Path]:
     found = (e for e in _entries(folder) if files.is_named_like_a_video(Path(e.name)))
-    return sorted(Path(entry.path) for entry in found if entry.is_file())
+    return sorted(Path(entry.path) for entry in found if not entry.is_dir())
 
 
 def _entries(folder: Path) -> list[os.DirEntry[str]]:

@@ -21,6 +21,8 @@ from actionclip.data.formats.rows import read_json
 from actionclip.data.problems import Problems
 from actionclip.video import files
 
+SERVED = ("/data/upload/", "/data/local-files/")
+"""How addresses of videos begin that Label Studio serves; tables that it writes have them, too."""
 _PREFIX = re.compile(r"^[0-9a-f]{8}-")
 
 
@@ -58,7 +60,7 @@ def read(path: Path, videos: Path, problems: Problems) -> Annotations:
                 for value in task["data"].values()
                 if isinstance(value, str) and files.is_named_like_a_video(Path(_local(value)))
             )
-            video = _find(_local(address), where)
+            video = find(address, where)
             found = list(_examples(Example(video, (), "train", source), results))
         except StopIteration:
             problems.add(source, "the task names no video; export it with its data")
@@ -85,7 +87,13 @@ def _local(address: str) -> str:
     return inner[0] if inner else unquote(parts.path)
 
 
-def _find(written: str, where: Locator) -> Path:
+def find(address: str, where: Locator) -> Path:
+    """Give the video with an address.
+
+    Raises:
+        ValueError: there is no such video in the data folder.
+    """
+    written = _local(address)
     name = Path(written).name
     for one in (written.lstrip("/"), name):
         if where.exists(one):

@@ -96,6 +96,13 @@ def is_list(path: Path) -> bool:
     return sum(found) * 2 > len(found) and (found[0] or is_header)
 
 
+def names_in(text: str) -> set[str]:
+    """Give the names of the videos that the lines of a list name; they can hold spaces."""
+    lines = (line.strip() for line in text.split("\n"))
+    matches = (_NUMBERS.fullmatch(line) or _VIDEO_AND_WORDS.fullmatch(line) for line in lines)
+    return {re.split(r"[/\\]", m["path"].strip("\"' "))[-1] for m in matches if m}
+
+
 def are_remarks(path: Path) -> bool:
     """Say whether a file says something else about each video, such as "clip.mp4 is too dark"."""
     lines = [line.strip() for line in read_text(path).split("\n") if line.strip()]

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,8 @@ SUFFIXES = (".csv", ".tsv", ".parquet", ".jsonl", ".ndjson")
 SEPARATOR = "|"
 """Between several labels of a clip."""
 _DELIMITERS = (",", "\t", ";", "|")
+_SEP_LINE = re.compile(r"\A\s*\"?sep=.\"?\n")
+"""With which Excel names its delimiter."""
 
 Row = tuple[str, Mapping[str, str]]
 """Where it is written ("clips.csv:12"), and its cells by column."""
@@ -114,7 +117,7 @@ def delimiter_of(header: str) -> str:
 def header_of(table: Path) -> list[str]:
     """Give the cells of the first line of a CSV, in lower case; none if it is not text."""
     try:
-        lines = read_text(table).split("\n")
+        lines = _SEP_LINE.sub("", read_text(table)).split("\n")
     except ValueError:
         return []
     first = next((line for line in lines if line.strip()), "")
@@ -126,13 +129,15 @@ def as_text(cell: object) -> str:
     """Give the text of a cell; several values are separated by "|"."""
     if cell is None or (isinstance(cell, float) and math.isnan(cell)):
         return ""
+    if isinstance(cell, Mapping):
+        cell = cell["choices"] if cell.keys() == {"choices"} else json.dumps(cell)
     if isinstance(cell, Sequence) and not isinstance(cell, str):
         return SEPARATOR.join(map(str, cell))
     return str(cell).strip()
 
 
 def _read_csv(table: Path) -> Iterator[Row]:
-    text = read_text(table)
+    text = _SEP_LINE.sub("\n", read_text(table))
     first = next((line for line in text.split("\n") if line.strip()), "")
     delimiter = "\t" if table.suffix.lower() == ".tsv" else delimiter_of(first)
     reader = csv.reader(io.StringIO(text), delimiter=delimiter, strict=True)

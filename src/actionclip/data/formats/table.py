@@ -10,13 +10,14 @@ from __future__ import annotations
 import csv
 import logging
 import math
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from actionclip import display
 from actionclip.data import frame_folders
 from actionclip.data.annotations import SPLITS, Annotations, Example, Split
-from actionclip.data.formats import columns, locator
+from actionclip.data.formats import columns, label_studio, locator
 from actionclip.data.formats.columns import Columns, Role
 from actionclip.data.formats.locator import Locator
 from actionclip.data.formats.rows import SEPARATOR, Row, read_rows
@@ -24,6 +25,8 @@ from actionclip.data.problems import Problems
 from actionclip.data.split_names import split_named
 
 COLUMNS = ("path", "label", "start", "end", "split", "group")
+
+_INTEGER_OF_PANDAS = re.compile(r"\A(\d+)\.0\Z")
 
 _logger = logging.getLogger(__name__)
 
@@ -134,7 +137,10 @@ def _example(
     """
     if not cells["path"]:
         raise ValueError("the path is empty; name a video or remove the row")
-    labels = tuple(label.strip() for label in cells["label"].split(SEPARATOR))
+    written = cells["label"].split(SEPARATOR)
+    labels = tuple(_INTEGER_OF_PANDAS.sub(r"\1", label.strip()) for label in written)
+    if any(label.startswith("{") for label in labels):
+        raise ValueError(f"the label {labels[0]!r} is an object; write the action in words")
     if not all(labels):
         raise ValueError(f"the label {cells['label']!r} is empty; write the action in words")
     if "split" in cells:
@@ -145,7 +151,8 @@ def _example(
     start, end = _seconds(cells, "start"), _seconds(cells, "end")
     if start is not None and end is not None and end <= start:
         raise ValueError(f"the end, {end:g} s, is not after the start, {start:g} s")
-    video = where.find(cells["path"])
+    is_upload = cells["path"].startswith(label_studio.SERVED)
+    video = label_studio.find(cells["path"], where) if is_upload else where.find(cells["path"])
     example = Example(
         video,
         labels,
@@ -179,5 +186,7 @@ def _seconds(cells: Mapping[Role, str], column: Role) -> float | None:
     except ValueError:
         seconds = math.nan
     if not 0 <= seconds < math.inf:
-        raise ValueError(f"the {column} {written!r} is not a time; write seconds, such as 12.5")
+        raise ValueError(
+            f"the {column} {written!r} is not a time; write seconds with a point, such as 12.5"
+        )
     return seconds
