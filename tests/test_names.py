@@ -31,9 +31,10 @@ LABELS = ["moving left", "still"]
 
 @pytest.fixture(scope="module")
 def videos(tmp_path_factory, squares) -> list[Path]:
-    """A folder for each of two labels, with a video of each name."""
+    """A folder for each of two labels, with a video of each name, beside a train split."""
     folder = tmp_path_factory.mktemp("names") / "data" / "test"
     for label in ("moving_left", "moving_still"):
+        shutil.copytree(squares / "train" / label, folder.parent / "train" / label)
         content = (squares / "val" / label / "0.mp4").read_bytes()
         (folder / label).mkdir(parents=True)
         for name in NAMES:
