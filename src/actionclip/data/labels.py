@@ -83,15 +83,7 @@ def file_beside(lists: Sequence[Path], root: Path) -> Path | None:
     Raises:
         ValueError: there are several.
     """
-    beside = sorted({file.parent for file in lists if file.is_file()})
-    above = [up for one in beside for up in one.parents if up.is_relative_to(root)]
-    inside = [
-        folder
-        for folder, _, names in paths.walk(root)
-        if folder.parent == root and not any(files.is_named_like_a_video(Path(n)) for n in names)
-    ]
-    places = [[folder] for folder in dict.fromkeys((*beside, *above, root))]
-    for folders in (*places, inside):
+    for folders in _places(lists, root):
         found = sorted(
             file
             for folder in folders
@@ -109,6 +101,21 @@ def file_beside(lists: Sequence[Path], root: Path) -> Path | None:
         if found:
             return found[0]
     return None
+
+
+def _places(lists: Sequence[Path], root: Path) -> Iterator[list[Path]]:
+    """Give the folders in which a label file can lie, the nearest first."""
+    beside = sorted({file.parent for file in lists if file.is_file()})
+    above = [up for one in beside for up in one.parents if up.is_relative_to(root)]
+    for folder in dict.fromkeys((*beside, *above, root)):
+        yield [folder]
+    yield [
+        entry
+        for entry in sorted(root.iterdir())
+        if entry.is_dir()
+        and not paths.is_hidden(entry.name)
+        and not any(map(files.is_named_like_a_video, entry.iterdir()))
+    ]
 
 
 def in_words(examples: Iterable[Example], problems: Problems) -> list[Example]:
