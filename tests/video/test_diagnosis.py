@@ -8,6 +8,7 @@ import tarfile
 import zipfile
 from pathlib import Path
 
+import av
 import pytest
 from PIL import Image
 
@@ -37,6 +38,10 @@ def _tar() -> bytes:
         (b'{"error": "not found"}', "the answer of a server"),
         (b'<?xml version="1.0"?><Error><Code>AccessDenied</Code></Error>', "answer of a server"),
         (b"Dear diary\n" * 100, "a text file, not a video"),
+        (b'<svg xmlns="http://www.w3.org/2000/svg"></svg>', "a text file, not a video"),
+        (b"{\\rtf1\\ansi text}", "an RTF document"),
+        (b"RIFF\x10\0\0\0AVI LIST", "AVI that is cut or damaged"),
+        (b"RIFF\x10\0\0\0WAVEjunk" + bytes(range(99)), "not a video that can be read"),
         (_zip(), "a ZIP archive"),
         (_tar(), "a tar archive"),
         (gzip.compress(b"text", mtime=0), "a gzip archive"),
@@ -73,9 +78,23 @@ def test_a_cut_mp4_is_cut_wherever_the_cut_is(tmp_path, ordinary):
             decode.probe(path)
 
 
-def test_segments_of_a_stream_are_told_apart_from_cut_files(tmp_path, write, noisy):
-    import av
+def test_a_fragmented_file_that_is_cut_in_its_beginning_is_called_cut(tmp_path, write, noisy):
+    path = write(tmp_path / "whole.mp4", noisy(num_frames=5))
+    whole = tmp_path / "fragmented.mp4"
+    options = {"movflags": "frag_keyframe+empty_moov"}
+    with av.open(str(path)) as old, av.open(str(whole), "w", options=options) as new:
+        stream = new.add_stream_from_template(old.streams.video[0])
+        for packet in old.demux(video=0):
+            if packet.size:
+                packet.stream = stream
+                new.mux(packet)
+    cut = tmp_path / "cut.mp4"
+    cut.write_bytes(whole.read_bytes()[:400])
+    with pytest.raises(ValueError, match="the file is cut"):
+        decode.probe(cut)
 
+
+def test_segments_of_a_stream_are_told_apart_from_cut_files(tmp_path, write, noisy):
     whole = tmp_path / "whole.mp4"
     source = write(tmp_path / "source.mp4", noisy(20))
     options = {"movflags": "frag_keyframe+empty_moov"}

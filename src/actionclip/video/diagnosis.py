@@ -16,6 +16,7 @@ ANIMATED_WEBP = "an animated WebP, which cannot be decoded here; convert it to G
 ENCRYPTED = "the pictures are encrypted (copy protection); give a video without it"
 
 _CUT = "the file is cut or was never finished (its index is missing); copy or record it again"
+_CUT_EARLY = "the file is cut before its first picture; copy or download it again"
 _NO_VIDEO = "give a video (mp4, avi, mkv, webm, …)"
 _BEGINNINGS: dict[bytes, str] = {
     b"#EXTM3U": "this is a playlist; give the video file that it names",
@@ -30,6 +31,9 @@ _BEGINNINGS: dict[bytes, str] = {
     b"7z\xbc\xaf\x27\x1c": "a 7z archive, not a video; unpack it",
     b"Rar!\x1a\x07": "a RAR archive, not a video; unpack it",
     b"%PDF-": f"a PDF document, not a video; {_NO_VIDEO}",
+    b"{\\rtf": f"an RTF document, not a video; {_NO_VIDEO}",
+    b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1": f"an Office document, not a video; {_NO_VIDEO}",
+    b"PAR1": f"a Parquet table, not a video; {_NO_VIDEO}",
     b"\x7fELF": f"a program, not a video; {_NO_VIDEO}",
     b"MZ": f"a program, not a video; {_NO_VIDEO}",
     b"SQLite format 3\x00": f"a database, not a video; {_NO_VIDEO}",
@@ -40,7 +44,8 @@ _PLAYLIST = re.compile(rb"<MPD|CompositionPlaylist")
 _HTML = re.compile(rb"<!doctype html|<html|<head|<body", re.IGNORECASE)
 _CONTAINERS: dict[bytes, str] = {
     b"\x1a\x45\xdf\xa3": "Matroska or WebM",
-    b"RIFF": "AVI",
+    b"AVI ": "AVI",
+    b"WEBP": "WebP",
     b"FLV\x01": "Flash video",
     b"OggS": "Ogg",
     b"\x30\x26\xb2\x75\x8e\x66\xcf\x11": "Windows Media",
@@ -93,13 +98,23 @@ def why_no_pictures(name: str | Path, container: InputContainer) -> str:
     return f"the file has {what}; {_NO_VIDEO}"
 
 
+def why_no_codec(name: str | Path) -> str:
+    """Say why the codec of the pictures of an open file or connection is not known."""
+    if Path(name).is_file():
+        if other := _not_a_video(_beginning(Path(name))):
+            return other
+        if not all(dict(_boxes(Path(name))).values()):
+            return _CUT_EARLY
+    return "the codec is not known here; convert the video to H.264"
+
+
 def why_no_size(name: str | Path, most_pixels: int) -> str:
-    """Say why an open file does not tell the size of its pictures."""
+    """Say why an open file or connection does not tell the size of its pictures."""
     if Path(name).is_file() and _is_animated_webp(_beginning(Path(name))):
         return ANIMATED_WEBP
     return (
-        f"the size of the pictures is unknown, or over the limit of {most_pixels} pixels; "
-        "convert the video"
+        "no picture can be decoded (the file is cut or damaged), or the pictures are over the "
+        f"limit of {most_pixels} pixels; copy or record the video again, or scale it"
     )
 
 
@@ -117,7 +132,7 @@ def why_no_frame(path: Path) -> str:
             "join it with the others, `cat init.mp4 *.m4s > video.mp4`"
         )
     if boxes and not boxes[[*boxes][-1]]:
-        return "the file is cut before its first picture; copy or download it again"
+        return _CUT_EARLY
     return "no frame can be decoded; copy or record the video again"
 
 
@@ -178,8 +193,9 @@ def _incomplete(path: Path, content: bytes) -> str:
         )
     if boxes:
         return _CUT
+    kind = content[8:] if content.startswith(b"RIFF") else content
     for beginning, name in _CONTAINERS.items():
-        if content.startswith(beginning):
+        if kind.startswith(beginning):
             return f"{name} that is cut or damaged at its beginning; copy or record it again"
     return f"not a video that can be read; {_NO_VIDEO}"
 

@@ -100,7 +100,7 @@ def choose_pictures(
         raise ValueError(f"{name}: {diagnosis.why_no_pictures(name, container)}")
     chosen = next((stream for stream in pictures if stream.index == index), pictures[0])
     if chosen.codec_context is None:
-        raise ValueError(f"{name}: the codec is not known here; convert the video to H.264")
+        raise ValueError(f"{name}: {diagnosis.why_no_codec(name)}")
     _check_size(name, chosen)
     chosen.codec_context.options = dict(codec_options)
     choice.only(container, chosen)
@@ -151,14 +151,15 @@ def frames(path: Path, container: InputContainer, stream: VideoStream) -> Iterat
 
     A warning says where much of it cannot be decoded.
     """
-    num_packets = num_damaged = 0
+    num_packets = num_damaged = num_frames = 0
     for packet in packets(path, container, stream):
         decoded = decode(stream, packet)
         num_packets += 1
         num_damaged += decoded is NOTHING
+        num_frames += len(decoded)
         yield from decoded
     yield from decode(stream, None)
-    if num_damaged > _MUCH * num_packets:
+    if num_frames and num_damaged > _MUCH * num_packets:
         logger.warning(
             "%s: %d of %d coded pictures cannot be decoded (damaged, or of another recording with "
             "another codec); the rest is used",
