@@ -523,8 +523,8 @@ def test_a_single_label_with_folders_in_it_is_questioned(tmp_path, place_videos)
     assert reading.read(tmp_path / "mine").labels == ("jump", "run")
 
 
-def test_folders_around_the_labels_are_entered(tmp_path, place_videos):
-    around = "tiny-Kinetics-400/raw-part/compress"
+@pytest.mark.parametrize("around", ["tiny-Kinetics-400/raw-part/compress", "hmdb51_org"])
+def test_folders_around_the_labels_are_entered(tmp_path, place_videos, around):
     place_videos(*(f"{around}/{label}/{i}.mp4" for label in ("run", "jump") for i in "ab"))
     assert reading.read(tmp_path).labels == ("jump", "run")
 
