@@ -1,4 +1,5 @@
 import dataclasses
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -23,6 +24,25 @@ def test_predictions_are_probabilities_best_first(recognizer, moving_square):
     assert {prediction.label for prediction in predictions} == set(LABELS)
     assert scores == sorted(scores, reverse=True)
     assert sum(scores) == pytest.approx(1, abs=1e-5)
+
+
+def test_a_recognizer_that_is_closed_has_no_processes_and_can_be_asked_again(
+    recognizer, moving_square
+):
+    before = children()
+    with Recognizer(recognizer.model) as closing:
+        first = closing.recognize(moving_square, LABELS)
+        assert children() > before
+    assert children() == before
+    assert closing.recognize(moving_square, LABELS) == first
+    closing.close()
+    assert children() == before
+
+
+def children() -> set[str]:
+    """Give the ids of the processes that this one has started."""
+    lists = Path("/proc/self/task").glob("*/children")
+    return {pid for path in lists for pid in path.read_text().split()}
 
 
 def test_the_order_of_the_labels_does_not_matter(recognizer, moving_square):

@@ -12,6 +12,7 @@ import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    __version__: str
     from actionclip.core.scoring import Prediction
     from actionclip.model.actionclip import ActionCLIP
     from actionclip.recognizer import Recognizer
@@ -44,6 +45,10 @@ _turn_off_telemetry()
 
 
 def __getattr__(name: str) -> object:
+    if name == "__version__":
+        from importlib import metadata  # late: it takes longer than the rest of this file
+
+        return metadata.version("actionclip")
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(importlib.import_module(_HOMES[name]), name)

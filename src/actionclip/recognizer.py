@@ -81,6 +81,20 @@ class Recognizer:
         device = device or ("cuda" if torch.cuda.is_available() else "cpu")
         return cls(ActionCLIP.load(name_or_path, device=device, precision=precision), decoders)
 
+    def __enter__(self) -> Recognizer:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the processes that decode, at once instead of with this object.
+
+        Answers that are still being given raise an error; a later question starts new processes.
+        """
+        for decoder in self._decoders:
+            decoder.close()
+
     def push_to_hub(self, name: str, *, private: bool = False) -> None:
         """Upload the model as a checkpoint that `load` takes by the same name.
 

@@ -1,6 +1,7 @@
 import os
 import pickle
 import warnings
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -45,7 +46,7 @@ def test_a_whole_module_in_a_pickle_is_refused_by_the_name_of_its_class(tmp_path
         weights.read(tmp_path / "module.pt")
 
 
-@pytest.mark.parametrize("part", [0, 0.001, 0.5, 0.999])
+@pytest.mark.parametrize("part", [0.001, 0.5, 0.999])
 def test_a_cut_file_says_that_it_is_cut(tmp_path: Path, part: float):
     torch.save({"weight": torch.ones(5000)}, tmp_path / "whole.pt")
     safetensors.torch.save_file({"weight": torch.ones(5000)}, tmp_path / "whole.safetensors")
@@ -59,11 +60,75 @@ def test_a_cut_file_says_that_it_is_cut(tmp_path: Path, part: float):
 
 def test_other_bytes_and_other_objects_are_no_weights(tmp_path: Path):
     (tmp_path / "text.pt").write_text("this is no weight file")
-    with pytest.raises(ValueError, match=r"text\.pt: cut off or damaged, or no weight file"):
+    with pytest.raises(ValueError, match=r"text\.pt: is no file of weights; give"):
         weights.read(tmp_path / "text.pt")
     torch.save([torch.ones(1)], tmp_path / "list.pt")
     with pytest.raises(ValueError, match="holds a list, not a dict of weights"):
         weights.read(tmp_path / "list.pt")
+
+
+@pytest.mark.parametrize("suffix", [".pt", ".safetensors"])
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"", "is empty"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:0", "run `git lfs pull`"),
+        (b"<!DOCTYPE html><html>", "is a web page"),
+        (b'<?xml version="1.0"?><Error>', "is a web page"),
+        (b'{"error": "not found"}', r"is a text \(JSON\)"),
+        (b"\x1f\x8b\x08" + bytes(20), "is compressed; unpack it"),
+        (b"GGUF\x03" + bytes(20), "of another library"),
+        (b"\x08\x08\x12\x07pytorch", "of another library"),
+        (b"PK\x05\x06" + bytes(18), "is an archive without weights of PyTorch"),
+    ],
+)
+def test_what_people_take_for_weights_is_called_what_it_is(
+    tmp_path: Path, suffix: str, content: bytes, reason: str
+):
+    path = tmp_path / f"file{suffix}"
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=reason) as error:
+        weights.read(path)
+    assert "\n" not in str(error.value)
+
+
+def test_an_archive_that_holds_a_program_or_a_folder_is_no_weight_file(tmp_path: Path):
+    for member, reason in (
+        ("best/model.safetensors", r"it holds best/model\.safetensors; unpack it"),
+        ("model/archive_format", r"a program of torch\.export"),
+    ):
+        with zipfile.ZipFile(tmp_path / "file.pt", "w") as archive:
+            archive.writestr(member, "x")
+        with pytest.raises(ValueError, match=reason):
+            weights.read(tmp_path / "file.pt")
+
+
+def test_weights_are_read_by_what_they_are_and_not_by_their_suffix(tmp_path: Path):
+    tensors = {"weight": torch.ones(2)}
+    torch.save(tensors, tmp_path / "pickle.safetensors")
+    safetensors.torch.save_file(tensors, tmp_path / "other.pt")
+    assert weights.read(tmp_path / "pickle.safetensors")["weight"].tolist() == [1, 1]
+    assert weights.read(tmp_path / "other.pt")["weight"].tolist() == [1, 1]
+
+
+@pytest.mark.parametrize(
+    ("tensor", "reason"),
+    [
+        (torch.tensor([1.0, float("nan")]), r"w holds numbers that are infinite or undefined"),
+        (torch.tensor([1.0, -float("inf")]).half(), "infinite or undefined"),
+        (torch.ones(2, dtype=torch.int8), "w has numbers of the type int8; get the model"),
+        (torch.ones(2).to(torch.float8_e4m3fn), "type float8_e4m3fn"),
+        (torch.ones(2, dtype=torch.complex64), "type complex64"),
+        (torch.ones(2).to_sparse(), "type float32, sparse or quantized"),
+    ],
+)
+def test_numbers_that_are_no_weights_are_refused(tensor: torch.Tensor, reason: str):
+    with pytest.raises(ValueError, match=reason):
+        weights.check({"w": tensor}, {"w": tensor.shape}, "file")
+
+
+def test_large_finite_numbers_are_weights():
+    weights.check({"w": torch.full((2,), 6e4).half()}, {"w": torch.Size([2])}, "file")
 
 
 def test_a_file_that_is_not_there_is_said_to_be_missing(tmp_path: Path):

@@ -9,9 +9,11 @@ from __future__ import annotations
 import io
 import os
 import sys
+from typing import Annotated
 
 import typer
 
+import actionclip as package
 from actionclip.cli import terminal
 from actionclip.cli.cache import cache
 from actionclip.cli.data import data
@@ -36,8 +38,21 @@ app.add_typer(data, name="data")
 app.add_typer(report, name="report")
 
 
+def _print_version(is_asked: bool) -> None:
+    if is_asked:
+        print(f"actionclip {package.__version__}")
+        raise typer.Exit
+
+
 @app.callback()
-def actionclip() -> None:
+def actionclip(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version."
+        ),
+    ] = False,
+) -> None:
     """Name any actions; it says which of them a video shows."""
 
 

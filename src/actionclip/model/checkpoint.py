@@ -208,7 +208,8 @@ _MEANINGS = {_CALIBRATION: "calibration", _TASK: "labels, templates and sampling
 def _build_encoder(contents: Contents, where: str | Path) -> Encoder:
     config = contents.config
     if config.encoder in clip.MODEL_TYPES:
-        return clip.build(config, contents.tokenizer)
+        with clip.refusing_settings(where):
+            return clip.build(config, contents.tokenizer)
     if config.encoder != "lite":
         raise ValueError(
             f"{where}: unknown encoder {config.encoder!r}; known: {['lite', *clip.MODEL_TYPES]}"

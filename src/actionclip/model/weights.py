@@ -35,16 +35,49 @@ def read(path: Path) -> dict[str, Any]:
     """
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no such file; check the path")
-    if path.suffix == ".safetensors":
-        return _read_safetensors(path)
-    return _read_torchscript(path) if pickles.is_torchscript(path) else _read_pickle(path)
+    with path.open("rb") as file:
+        beginning = file.read(_LONGEST_BEGINNING)
+    if wrong := next((what for start, what in _NO_WEIGHTS if re.match(start, beginning)), None):
+        raise ValueError(f"{path}: {wrong}")
+    if zipfile.is_zipfile(path):
+        return _read_archive(path)
+    has_header = beginning[8:9] == b"{"  # behind its length, as in safetensors of any name
+    is_safetensors = has_header or path.suffix == ".safetensors"
+    return _read_safetensors(path) if is_safetensors else _read_pickle(path)
+
+
+_LONGEST_BEGINNING = 64
+_NO_WEIGHTS = (
+    (rb"$", "is empty; fetch it again"),
+    (
+        rb"version https://git-lfs",
+        "is a pointer of Git LFS in place of the weights; run `git lfs pull`, or download the file",
+    ),
+    (
+        rb"\s*(<!|<\w|<\?xml)",
+        "is a web page, such as a download that failed leaves; open it to read why, and fetch the "
+        "weights again",
+    ),
+    (rb'\s*\{\s*"', "is a text (JSON), not weights; give the weight file beside it"),
+    (
+        rb"\x1f\x8b|7z\xbc\xaf|BZh|\xfd7zXZ|Rar!",
+        "is compressed; unpack it, and give what was in it",
+    ),
+    (
+        rb"GGUF|\x89HDF|\x93NUMPY|\x08[\x01-\x1f][\x12:]",
+        "holds a model of another library (GGUF, Keras, NumPy or ONNX); give its weights as "
+        "safetensors or as a .pt file of PyTorch",
+    ),
+)
+"""How files begin that people take for weights, and the sentence that helps."""
 
 
 def check(found: Mapping[str, Tensor], wanted: Mapping[str, torch.Size], where: object) -> None:
     """Compare names and shapes of tensors with those of the model they are for.
 
     Raises:
-        ValueError: for missing, extra or wrongly shaped tensors, which it names.
+        ValueError: for missing, extra or wrongly shaped tensors, and those whose numbers are no
+            weights: quantized, or not finite. It names them.
     """
     complaints = [
         *_complaint("missing", [name for name in wanted if name not in found]),
@@ -63,6 +96,23 @@ def check(found: Mapping[str, Tensor], wanted: Mapping[str, torch.Size], where: 
             f"{where}: the weights do not fit the model: {'; '.join(complaints)}; "
             "use the file that the model was saved to"
         )
+    for name, tensor in found.items():
+        is_dense = tensor.layout == torch.strided and not tensor.is_quantized
+        if not (is_dense and tensor.dtype in _DTYPES):
+            kind = str(tensor.dtype).removeprefix("torch.")
+            raise ValueError(
+                f"{where}: {name} has numbers of the type {kind}"
+                f"{'' if is_dense else ', sparse or quantized'}; get the model in float32, float16 "
+                "or bfloat16"
+            )
+        if not tensor.sum(dtype=torch.float32).isfinite():
+            raise ValueError(
+                f"{where}: {name} holds numbers that are infinite or undefined (NaN), as a training"
+                " that diverged leaves them; take an earlier checkpoint, or fetch the file again"
+            )
+
+
+_DTYPES = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 
 
 def _complaint(what: str, names: list[str]) -> list[str]:
@@ -79,11 +129,33 @@ def _read_safetensors(path: Path) -> dict[str, Tensor]:
         raise _damaged(path, error) from error
 
 
+def _read_archive(path: Path) -> dict[str, Any]:
+    """Read a zip archive, as `torch.save` and `torch.jit.save` write it."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = archive.namelist()
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
+        return _read_pickle(path)  # which says what is damaged
+    if any(name.endswith("archive_format") for name in names):
+        raise ValueError(
+            f"{path}: is a program of torch.export, not weights; save the model's state_dict "
+            "instead"
+        )
+    if not any(name.endswith("data.pkl") for name in names):
+        shown = ", ".join(names[:2]) or "nothing"
+        raise ValueError(
+            f"{path}: is an archive without weights of PyTorch, it holds {shown}; unpack it, and "
+            "give the folder or the weight file that was in it"
+        )
+    return _read_torchscript(path) if pickles.is_torchscript(path) else _read_pickle(path)
+
+
 def _read_pickle(path: Path) -> dict[str, Any]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of an unusual pickle protocol; the error tells more
-            content = torch.load(path, map_location="cpu", weights_only=True)
+            with path.open("rb") as file:  # a file, for a path is read by its suffix
+                content = torch.load(file, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         content = _read_inertly(path, error)
     except Exception as error:  # a damaged pickle can fail in any way
@@ -188,5 +260,12 @@ def _names_in(pickled: bytes) -> Iterator[str]:
 
 
 def _damaged(path: Path, error: Exception) -> ValueError:
+    with path.open("rb") as file:
+        beginning = file.read(_LONGEST_BEGINNING)
+    if not re.match(rb"\x80|PK|.{8}\{", beginning, re.DOTALL):  # a pickle, zip, safetensors
+        return ValueError(
+            f"{path}: is no file of weights; give the folder of a model, or a .safetensors, .pt, "
+            ".pth or .bin file"
+        )
     reason = str(error).split(". ")[0].splitlines()[0] if str(error) else "it ends too early"
-    return ValueError(f"{path}: cut off or damaged, or no weight file; fetch it again ({reason})")
+    return ValueError(f"{path}: cut off or damaged; fetch it again ({reason})")

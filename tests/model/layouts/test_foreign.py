@@ -164,3 +164,66 @@ def test_a_folder_that_is_no_model_says_so_and_what_to_do(theirs: Path, tmp_path
     (theirs / "config.json").write_text(json.dumps({**document, "model_type": "xclip"}))
     with pytest.raises(ValueError, match="an X-CLIP, whose frames exchange messages"):
         ActionCLIP.load(theirs)
+
+
+@pytest.mark.parametrize(
+    ("settings", "mean", "std"),
+    [
+        ({"image_mean": 0.5, "image_std": 0.25}, 0.5, 0.25),
+        ({"do_normalize": False, "image_mean": [0.5] * 3}, 0.0, 1.0),
+        (
+            {"rescale_factor": 1 / 127.5, "image_mean": [1.0] * 3, "image_std": [1.0] * 3},
+            0.5,
+            0.5,
+        ),
+        ({"do_rescale": False, "image_mean": [51.0] * 3, "image_std": [51.0] * 3}, 0.2, 0.2),
+    ],
+)
+def test_pixels_are_scaled_as_the_configuration_of_the_weights_says(
+    theirs: Path, settings: dict[str, object], mean: float, std: float
+):
+    (theirs / "preprocessor_config.json").write_text(json.dumps(settings))
+    encoder = ActionCLIP.load(theirs).encoder
+    torch.testing.assert_close(encoder.pixel_mean.flatten(), torch.full((3,), mean))
+    torch.testing.assert_close(encoder.pixel_std.flatten(), torch.full((3,), std))
+
+
+@pytest.mark.parametrize(
+    "settings", [{"image_mean": ["a", 1, 2]}, {"image_std": [0, 0, 0]}, {"rescale_factor": "1/255"}]
+)
+def test_a_scale_of_pixels_that_is_none_is_refused(theirs: Path, settings: dict[str, object]):
+    (theirs / "preprocessor_config.json").write_text(json.dumps(settings))
+    with pytest.raises(ValueError, match=r"preprocessor_config\.json: .* are no numbers"):
+        ActionCLIP.load(theirs)
+
+
+@pytest.mark.parametrize(
+    "change", [{"hidden_act": "unknown"}, {"num_attention_heads": 0}, {"hidden_size": "64"}]
+)
+def test_settings_that_describe_no_model_are_one_sentence(theirs: Path, change: dict[str, object]):
+    document = json.loads((theirs / "config.json").read_text())
+    document["vision_config"].update(change)
+    (theirs / "config.json").write_text(json.dumps(document))
+    with pytest.raises(ValueError, match=r"config\.json: .* no model that can be built") as error:
+        ActionCLIP.load(theirs)
+    assert "\n" not in str(error.value)
+
+
+def test_a_configuration_with_a_byte_order_mark_is_read(theirs: Path, same: Callable[[Path], None]):
+    path = theirs / "config.json"
+    path.write_text("\ufeff" + path.read_text(), encoding="utf-8")
+    same(theirs)
+
+
+def test_the_only_weights_of_a_folder_are_read_whatever_their_name(
+    theirs: Path, same: Callable[[Path], None]
+):
+    (theirs / "model.safetensors").rename(theirs / "model.fp16.safetensors")
+    same(theirs)
+
+
+def test_a_missing_shard_is_named(theirs: Path):
+    split(theirs)
+    (theirs / "model-00002-of-00002.safetensors").unlink()
+    with pytest.raises(FileNotFoundError, match=r"model-00002-of-00002.*fetch the model again"):
+        ActionCLIP.load(theirs)

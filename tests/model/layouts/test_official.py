@@ -122,7 +122,7 @@ def test_half_precision_weights_and_openais_own_numbers_are_read(
         ),
         (
             lambda s: [s.pop(n) for n in list(s) if not n.startswith("visual.")],
-            "holds no text tower",
+            "without a text tower",
         ),
         (
             lambda s: s.update({"visual.layer1.0.conv1.weight": torch.ones(1)}),

@@ -94,6 +94,27 @@ def test_an_open_clip_folder_is_read_with_its_heads_activation_and_pixels(
     torch.testing.assert_close(model.text_features(tokens), reference.encode_text(tokens))
 
 
+def test_a_text_tower_described_without_its_heads_has_eight(
+    make_reference: Callable[..., nn.Module], clips: Tensor, tokens: Tensor, tmp_path: Path
+):
+    reference = make_reference(text_heads=8, gelu=True)
+    torch.save(reference.state_dict(), tmp_path / "open_clip_pytorch_model.bin")
+    document = config()
+    del document["model_cfg"]["text_cfg"]["heads"]
+    put_config(tmp_path, document)
+    check_same(ActionCLIP.load(tmp_path), reference, clips, tokens)
+
+
+def test_open_clip_weights_beside_a_configuration_of_transformers_are_read(
+    make_reference: Callable[..., nn.Module], clips: Tensor, tokens: Tensor, tmp_path: Path
+):
+    reference = make_reference(gelu=True)
+    torch.save(reference.state_dict(), tmp_path / "open_clip_pytorch_model.bin")
+    put_config(tmp_path, config())
+    (tmp_path / "config.json").write_text(json.dumps({"model_type": "clip"}))
+    check_same(ActionCLIP.load(tmp_path), reference, clips, tokens)
+
+
 def test_weights_that_do_not_tell_their_arithmetic_ask_for_what_does(
     reference_clip: nn.Module, state: State, clips: Tensor, tokens: Tensor, tmp_path: Path
 ):
@@ -117,6 +138,7 @@ def test_weights_that_do_not_tell_their_arithmetic_ask_for_what_does(
         lambda s: {"model": with_prefix("_orig_mod.module.", s), "scaler": {}},
         lambda s: renamed(s, visual="visual._orig_mod"),
         lambda s: {"model": {"state_dict": with_prefix("net.", s)}, "step": torch.tensor(1)},
+        lambda s: {**with_prefix("module.", s), "n_averaged": torch.tensor(3)},
         lambda s: {
             "state_dict": {
                 **with_prefix("student.", s),
@@ -283,6 +305,8 @@ BLOCK = "visual.transformer.resblocks.0"
         (f"{BLOCK}.T_Adapter.D_fc1.weight", "EZ-CLIP"),
         (f"{BLOCK}.Adapter.D_fc1.weight", "EZ-CLIP"),
         ("visual.temporal_embedding", "EZ-CLIP"),
+        (f"{BLOCK}.S_Adapter.D_fc1.weight", "AIM"),
+        (f"{BLOCK}.adapter_pre_attn.fc1.weight", "ST-Adapter"),
         ("visual.VPT", "learnt prompts"),
         ("prompt_learner.ctx", "learnt prompts"),
         (f"{BLOCK}.experts_head.0.c_fc.weight", "Open-VCLIP with adapters or experts"),

@@ -12,7 +12,9 @@ Shapes:
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -229,6 +231,27 @@ def _without(names: Sequence[str], settings: Mapping[str, Any]) -> dict[str, Any
         for name, value in settings.items()
         if name not in names
     }
+
+
+@contextmanager
+def refusing_settings(where: object) -> Iterator[None]:
+    """Turn what `transformers` raises for settings of a model into one sentence.
+
+    Args:
+        where: names the file that the settings are from.
+
+    Raises:
+        ValueError: no model can be built with them; says why.
+    """
+    try:
+        yield
+    except Exception as error:  # settings of others can be wrong in any way
+        found = error.__cause__ or error
+        reason = f"{type(found).__name__}: {' '.join(str(found).split())}"
+        raise ValueError(
+            f"{where}: its settings describe no model that can be built ({reason:.200}); use the "
+            f"{Path(str(where)).name} that belongs to the weights"
+        ) from error
 
 
 def build(config: ModelConfig, tokenizer: Tokenizer | None) -> ClipEncoder:

@@ -32,9 +32,13 @@ def read_folder(folder: Path) -> Contents:
     """
     config = hub_folder.CONFIG
     document = hub_folder.read_json(folder / config) if (folder / config).is_file() else {}
-    if "model_type" in document:
-        return hub_folder.read(folder)
-    if (folder / open_clip.CONFIG).is_file():
+    found = [path for path in sorted(folder.iterdir()) if path.suffix in WEIGHT_FILES]
+    has_usual = any((folder / name).is_file() for name in hub_folder.WEIGHTS)
+    is_open_clip = (folder / open_clip.CONFIG).is_file()
+    if "model_type" in document and (has_usual or not is_open_clip):
+        is_one_of_another_name = len(found) == 1 and not has_usual  # such as model.fp16.safetensors
+        return hub_folder.read(folder, found[0] if is_one_of_another_name else None)
+    if is_open_clip:
         return official.read(_open_clip_weights(folder))
     if (folder / "adapter_config.json").is_file():
         raise ValueError(f"{folder}: {_adapter(folder)}")
@@ -43,7 +47,6 @@ def read_folder(folder: Path) -> Contents:
             f"{folder}: is a model of images for timm ({document.get('architecture')}) without a "
             "text tower; labels cannot be compared with it, load a CLIP that has both towers"
         )
-    found = [path for path in sorted(folder.iterdir()) if path.suffix in WEIGHT_FILES]
     if len(found) == 1:
         return read_file(found[0])
     if found:

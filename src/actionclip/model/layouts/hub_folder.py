@@ -63,16 +63,17 @@ def read(folder: Path, path: Path | None = None) -> Contents:
     if model_type not in clip.MODEL_TYPES:
         raise ValueError(f"{folder}: {_refusal(model_type)}")
     mean, std = _pixel_statistics(folder, model_type)
-    config = ModelConfig(
-        encoder=model_type,
-        encoder_config=clip.encoder_config(model_type, settings, mean, std),
-    )
-    text = config.encoder_config["transformers"]["text_config"]
-    # The official rule for the head `transformer`.
-    config = dataclasses.replace(config, num_attention_heads=max(1, text["hidden_size"] // 64))
-    encoder = clip.build(config, tokenizer=None)
+    with clip.refusing_settings(folder / CONFIG):
+        config = ModelConfig(
+            encoder=model_type,
+            encoder_config=clip.encoder_config(model_type, settings, mean, std),
+        )
+        text = config.encoder_config["transformers"]["text_config"]
+        # The official rule for the head `transformer`.
+        config = dataclasses.replace(config, num_attention_heads=max(1, text["hidden_size"] // 64))
+        encoder = clip.build(config, tokenizer=None)
     found = {
-        name: tensor.float()
+        name: tensor
         for name, tensor in _read_weights(folder, path).items()
         if not name.endswith(".position_ids")  # older files hold these constants
     }
@@ -81,8 +82,8 @@ def read(folder: Path, path: Path | None = None) -> Contents:
     wanted = {_their_name(name): t.shape for name, t in encoder.state_dict().items()}
     scale = found.get("logit_scale", torch.zeros(())).shape
     weights.check(found, {**wanted, "logit_scale": scale}, folder)
-    ours = {f"encoder.{name}": found[_their_name(name)] for name in encoder.state_dict()}
-    ours["logit_scale"] = found["logit_scale"].reshape(())  # SigLIP's has one dimension
+    ours = {f"encoder.{name}": found[_their_name(name)].float() for name in encoder.state_dict()}
+    ours["logit_scale"] = found["logit_scale"].float().reshape(())  # SigLIP's has one dimension
     return Contents(config, ours, _tokenizer(folder, model_type, text))
 
 
@@ -96,21 +97,21 @@ def read_json(path: Path) -> dict[str, Any]:
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no such file; a checkpoint directory has one")
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
+        document = json.loads(path.read_text(encoding="utf-8-sig"))
+    except (ValueError, RecursionError) as error:
         raise ValueError(f"{path}: is no JSON ({error}); fetch it again") from error
     if not isinstance(document, dict):
         raise ValueError(f"{path}: holds no JSON object; fetch it again")
     return document
 
 
-def _refusal(model_type: str | None) -> str:
+def _refusal(model_type: object) -> str:
     if model_type == "siglip2":
         return (
             "a SigLIP 2 of free resolution (NaFlex), which is not supported; take one of fixed "
             "resolution, such as google/siglip2-base-patch16-224"
         )
-    if model_type is not None and model_type.endswith("_vision_model"):
+    if isinstance(model_type, str) and model_type.endswith("_vision_model"):
         return (
             f"an image-only model ({model_type}) without a text tower; labels cannot be compared "
             "with it, load a CLIP that has both towers"
@@ -139,6 +140,10 @@ def _read_weights(folder: Path, path: Path | None) -> Mapping[str, Tensor]:
         return weights.read(path)
     merged = {}
     for shard in shards(path):
+        if not (folder / shard).is_file():
+            raise FileNotFoundError(
+                f"{folder / shard}: no such file, but {path.name} names it; fetch the model again"
+            )
         merged.update(weights.read(folder / shard))
     return merged
 
@@ -162,16 +167,40 @@ def shards(index: Path) -> list[str]:
 
 
 def _pixel_statistics(folder: Path, model_type: str) -> tuple[list[float], list[float]]:
+    """Read what is subtracted from pixels 0…1, and what they are divided by."""
     settings: dict[str, Any] = {}
-    if (folder / "preprocessor_config.json").is_file():
-        settings = read_json(folder / "preprocessor_config.json")
+    path = folder / "preprocessor_config.json"
+    if path.is_file():
+        settings = read_json(path)
     elif (folder / "processor_config.json").is_file():
-        settings = read_json(folder / "processor_config.json").get("image_processor", {})
+        path = folder / "processor_config.json"
+        settings = read_json(path).get("image_processor") or {}
     if model_type == "siglip":
-        mean, std = [0.5] * 3, [0.5] * 3
+        usual = [0.5] * 3, [0.5] * 3
     else:
-        mean, std = list(openai.PIXEL_MEAN), list(openai.PIXEL_STD)
-    return settings.get("image_mean", mean), settings.get("image_std", std)
+        usual = list(openai.PIXEL_MEAN), list(openai.PIXEL_STD)
+    if settings.get("do_normalize", True):
+        mean = _of_each_colour(settings.get("image_mean", usual[0]))
+        std = _of_each_colour(settings.get("image_std", usual[1]))
+    else:
+        mean, std = [0.0] * 3, [1.0] * 3
+    scale = settings.get("rescale_factor", 1 / 255) if settings.get("do_rescale", True) else 1.0
+    is_scale = isinstance(scale, int | float) and scale > 0
+    if mean is None or std is None or not is_scale or min(std) <= 0:
+        raise ValueError(
+            f"{path}: image_mean, image_std and rescale_factor are no numbers that pixels can be "
+            "scaled by; fetch it again"
+        )
+    if round(255 * scale, 4) == 1:
+        return mean, std
+    return [m / (255 * scale) for m in mean], [s / (255 * scale) for s in std]
+
+
+def _of_each_colour(value: object) -> list[float] | None:
+    """Give three numbers, of one or three; None of anything else."""
+    given = value if isinstance(value, list) else [value] * 3
+    numbers = [float(number) for number in given if isinstance(number, int | float)]
+    return numbers if len(numbers) == len(given) == 3 else None
 
 
 def _tokenizer(folder: Path, model_type: str, text: Mapping[str, Any]) -> Tokenizer | None:

@@ -36,6 +36,8 @@ _USUAL = {
     "proj_type": ("linear",),
 }
 """Values that are as in OpenAI's CLIP; elsewhere these are false, null, 0 and empty."""
+_USUAL_TEXT_HEADS = 8
+"""Of a text tower that is described without its heads, whatever its width."""
 
 
 def arithmetic(document: Mapping[str, Any], where: object) -> Arithmetic:
@@ -46,7 +48,10 @@ def arithmetic(document: Mapping[str, Any], where: object) -> Arithmetic:
     """
     model = _section(document, "model_cfg", where)
     if not model:
-        raise ValueError(f"{where}: has no model_cfg; put the configuration of the weights there")
+        raise ValueError(
+            f'{where}: has no "model_cfg"; write {{"model_cfg": …}} around what open_clip lists '
+            "for this model in its model_configs"
+        )
     if "multimodal_cfg" in model:
         raise ValueError(
             f"{where}: is a CoCa (multimodal_cfg), which is not supported; load a CLIP"
@@ -60,7 +65,8 @@ def arithmetic(document: Mapping[str, Any], where: object) -> Arithmetic:
         )
     _refuse_what_differs("vision_cfg", vision, where)
     _refuse_what_differs("text_cfg", text, where)
-    head_width, text_heads = vision.get("head_width", 64), text.get("heads")
+    head_width = vision.get("head_width", 64)
+    text_heads = text.get("heads", _USUAL_TEXT_HEADS if text else None)
     for name, number in (("vision_cfg.head_width", head_width), ("text_cfg.heads", text_heads)):
         if number is not None and (type(number) is not int or number < 1):
             raise ValueError(f"{where}: {name} is {number!r}; write a whole number from 1 up")

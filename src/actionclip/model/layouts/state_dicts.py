@@ -65,9 +65,9 @@ _TOWERS = re.compile(
 )
 _HARMLESS = re.compile(
     r"logit_bias$|(.*\.)?attn_mask$|prompt_learner\.(complete_text_embeddings|token_(pre|suf)fix)$|"
-    r"data_preprocessor\.(mean|std)$|text_encoder\.attn_mask$|(.*\.)?position_ids$"
+    r"data_preprocessor\.(mean|std)$|text_encoder\.attn_mask$|(.*\.)?position_ids$|n_averaged$"
 )
-"""Constants, and numbers that shift all labels alike."""
+"""Constants, counters, and numbers that shift all labels alike."""
 _SHORT_POSITIONS = 20
 """Of Long-CLIP, which has kept so many of CLIP's positions and learnt the others."""
 
@@ -99,6 +99,8 @@ def find(content: Mapping[str, Any], path: Path) -> State:
     elif not is_mmaction2:
         head = {}
     towers = {n: t for n, t in inside.items() if _TOWERS.match(n) or n in _MARKS}
+    if not any(name.startswith("transformer.") for name in towers):
+        raise ValueError(f"{path}: {_NO_TEXT_TOWER}")
     for name in inside:
         is_of_head = is_mmaction2 and name.startswith("adapter.")
         if not (name in towers or is_of_head or _HARMLESS.match(name)):
@@ -207,6 +209,12 @@ def _prefix_of(names: Mapping[str, Tensor], path: Path) -> str:
     raise ValueError(f"{path}: {_not_clip(names)}")
 
 
+_NO_TEXT_TOWER = (
+    "holds a model of images or videos without a text tower; labels cannot be compared with it, "
+    "load a CLIP that has both towers"
+)
+
+
 def _not_clip(names: Mapping[str, Tensor]) -> str:
     """Say what a file without the towers of a CLIP holds."""
 
@@ -220,11 +228,8 @@ def _not_clip(names: Mapping[str, Tensor]) -> str:
         )
     if has(r"(^|\.)(token_embedding|text_model|text_encoder)\."):
         return "holds a text tower but no vision tower of CLIP; load a file that has both towers"
-    if has(r"(^|\.)(cls_token|patch_embed|layer1)\b"):
-        return (
-            "holds a model of images without a text tower; labels cannot be compared with it, load "
-            "a CLIP that has both towers"
-        )
+    if has(r"(^|\.)(cls_token|class_embedding|patch_embed|layer1|layers\.0|fc_cls)\b"):
+        return _NO_TEXT_TOWER
     return (
         f"the layout is not known, it begins with {list(names)[:3]}; known: ActionCLIP's "
         "(model_state_dict), mmaction2's and open_clip's (state_dict), OpenAI CLIP's (visual.…), "
@@ -242,7 +247,11 @@ _FAMILIES = (
         "merge it into its model (peft: merge_and_unload) and save that",
     ),
     (r"(^|\.)(mit|prompts_generator|prompts_visual_\w+)(\.|$)|\.message_\w+\.", "X-CLIP", _PLAIN),
-    (r"\.(T_)?Adapter\.|(^|\.)temporal_embedding$|\.T_prompt_embeddings$", "EZ-CLIP", _PLAIN),
+    (
+        r"\.(\w_|MLP_)?Adapter\.|(^|\.)temporal_embedding$|\.T_prompt_embeddings$|\.adapter_pre_\w+\.",
+        "a CLIP with adapters (as of AIM, EZ-CLIP or ST-Adapter)",
+        _PLAIN,
+    ),
     (
         r"\.VPT\w*$|(^|\.)prompt_learner\.(ctx|proj|compound_prompts)",
         "a CLIP with learnt prompts (as of ViFi-CLIP or MaPLe)",
