@@ -38,10 +38,11 @@ app.add_typer(data, name="data")
 app.add_typer(report, name="report")
 
 
-def _print_version(is_asked: bool) -> None:
+def _print_version(is_asked: bool) -> bool:
     if is_asked:
         print(f"actionclip {package.__version__}")
         raise typer.Exit
+    return False
 
 
 @app.callback()
