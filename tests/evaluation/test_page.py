@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from actionclip.data.annotations import Annotations, Example
-from actionclip.evaluation import page, report
+from actionclip.evaluation import markdown, page, report
 from actionclip.evaluation.report import Report, Setting
 from actionclip.evaluation.scored import Scored
 
@@ -114,3 +114,12 @@ def test_of_many_labels_the_bars_show_both_ends():
 def test_draws_are_shown_with_their_spread():
     made = invent(4).model_copy(update={"draws": ({"top1": 0.5}, {"top1": 0.7})})
     assert "60.0 ± 14.1 %" in page.render(made)
+
+
+def test_clips_that_chose_the_model_are_named_beside_the_mean_of_draws_and_the_labels():
+    draws = ({"top1": 0.5}, {"top1": 0.7})
+    made = invent(4).model_copy(update={"draws": draws, "selection": "selected on test"})
+    text = page.render(made)
+    assert "60.0 ± 14.1 % (selected on test)" in text
+    assert "The clips chose something of the model: selected on test." in text
+    assert "| 60.0 % (selected on test) | 14.1 % |" in markdown.render(made)

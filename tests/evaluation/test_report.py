@@ -175,7 +175,7 @@ def test_groups_make_intervals_wider():
     assert together.metrics["top1"] == Interval(alone.value, None, None)
     document = json.loads(together.to_json())
     assert document["top1"] == {"value": 0.75, "low": None, "high": None}
-    assert "no interval: the clips are of 1 group" in markdown.render(together)
+    assert "recordings or videos; 1 in all" in markdown.render(together)
     assert report.from_json(together.to_json(), "there") == together
 
 

@@ -5,9 +5,10 @@ import pytest
 from actionclip.cli import main
 from actionclip.data import reading
 from actionclip.data.formats import table
-from actionclip.experiments import catalogue, experiment, results, shots, trial
+from actionclip.experiments import catalogue, experiment, few_shot, results, shots, trial
 from actionclip.experiments.results import Provenance, Row
 from actionclip.experiments.shots import Point
+from actionclip.training import fit
 from actionclip.training import recipe as recipes
 from actionclip.training.recipe import Recipe
 
@@ -92,6 +93,16 @@ def test_a_figure_has_a_row_for_each_number_of_shots_and_is_a_picture():
     text = results.figure("Curves", points, "curves.png", PROVENANCE)
     assert "| 4 | 40.0 ± 0.0 | 20.0 ± 0.0 |" in text
     assert results.draw(points).startswith(b"\x89PNG")
+
+
+def test_a_start_that_the_tested_clips_selected_says_so_without_shots(
+    recipe, tmp_path, monkeypatch
+):
+    fit.fit(recipes.write(recipe), tmp_path / "run", device="cpu")
+    started = trial.changed(recipe, seed=0, start=str(tmp_path / "run" / "best"))
+    monkeypatch.setattr(few_shot.protocols, "possible_shots", lambda annotations: [])
+    (point,) = few_shot.run(started, 1, tmp_path / "few-shot", device="cpu")
+    assert (point.shots, point.selection) == (0, "selected on val")
 
 
 @pytest.mark.slow

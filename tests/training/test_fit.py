@@ -213,6 +213,19 @@ def test_mixtures_with_the_start_are_tested_and_kept(write_recipe, squares, tiny
     torch.testing.assert_close(mixed, (start + best) / 2)
 
 
+def test_zero_shot_data_that_cannot_be_used_is_refused_before_training(
+    write_recipe, squares, tmp_path
+):
+    text = write_recipe(weights={"zero_shot_data": str(tmp_path / "nowhere")})
+    with pytest.raises(FileNotFoundError, match="nowhere: no such"):
+        fit.fit(text, tmp_path / "run", device="cpu")
+    shutil.copytree(squares / "train", tmp_path / "only" / "train")
+    text = write_recipe(weights={"zero_shot_data": str(tmp_path / "only")})
+    with pytest.raises(ValueError, match=r"only: .* none of its clips is in test or val"):
+        fit.fit(text, tmp_path / "run", device="cpu")
+    assert not (tmp_path / "run").exists()
+
+
 def test_clips_of_several_labels_are_trained_on_and_measured_by_map(
     write_recipe, squares, tmp_path
 ):

@@ -117,6 +117,9 @@ def test_clips_are_known_by_their_content_wherever_they_lie(tmp_path):
     assert chosen.describe([copy], "all") == "selected on these clips"
     assert chosen.describe([copy, other], "test") == "selected on 1 of these 2 clips"
     assert chosen.describe([other], "test") == ""
+    both = Selection("test", selection.keys([one]), selection.keys([one, other]))
+    told = "selected on 1 of these 2 clips, calibrated on test"
+    assert both.describe([copy, other], "test") == told
     fitted = Selection("test", calibration=selection.keys([one]))
     assert fitted.describe([copy], "val") == "calibrated on val"
     selection.write(chosen | fitted, tmp_path)
@@ -152,9 +155,12 @@ def test_a_checkpoint_selected_on_test_says_so_beside_each_number(
     write_recipe, on_test, tmp_path, run_cli
 ):
     recipe, run = tmp_path / "recipe.toml", tmp_path / "run"
-    recipe.write_text(write_recipe(data={"path": str(on_test)}, optim={"epochs": 1}))
+    half = {"interpolate": [0.5]}
+    text = write_recipe(data={"path": str(on_test)}, optim={"epochs": 1}, weights=half)
+    recipe.write_text(text)
     out, err = run_cli("train", recipe, "--output", run, "--device", "cpu")
     assert "on test, which selected it (epoch 1)" in out
+    assert "mixtures of start and best; top1 on test, which selected best:\n0% of the way" in out
     assert "selected on test" in err
     assert "epoch 1/1  loss " in err  # without a terminal, a line an epoch
     assert "clips/s" in err

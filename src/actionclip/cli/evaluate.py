@@ -198,14 +198,15 @@ def _print_table(report: Report) -> None:
     table.add_column("95 % interval", justify="right")
     for name, one in report.telling_metrics.items():
         table.add_row(
-            wording.METRICS[name], wording.value(one, report.selection), wording.around(one)
+            wording.METRICS[name], wording.percent(one.value, report.selection), wording.around(one)
         )
     console.print(table)
     if reason := wording.too_few_groups(report):
         console.print(reason, soft_wrap=True)
     for name, (mean, deviation) in report.spread.items():
-        told = f"{wording.METRICS[name]} over {len(report.draws)} draws: {wording.percent(mean)}"
-        console.print(f"{told}, standard deviation {wording.percent(deviation)}")
+        shown = wording.percent(mean, report.selection)
+        draws = f"{wording.METRICS[name]} over {len(report.draws)} draws"
+        console.print(f"{draws}: {shown}, standard deviation {wording.percent(deviation)}")
     if seen := report.seen_labels:
         some = ", ".join(seen[:5]) + (", …" if len(seen) > 5 else "")
         role = "base labels" if setting.protocol == "base-to-novel" else "labels seen in training"

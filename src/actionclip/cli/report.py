@@ -70,7 +70,11 @@ def _print(comparison: Comparison) -> None:
     names = (comparison.before, comparison.after)
     for name, chosen in dict(zip(names, comparison.selections, strict=True)).items():
         if chosen:
-            console.print(f"{name}: {chosen}", soft_wrap=True, markup=False)
+            console.print(
+                f"{name}: {chosen}, so that its numbers here may be too high",
+                soft_wrap=True,
+                markup=False,
+            )
     verdict = "clear" if comparison.is_clear else "not clear: the interval holds 0"
     if difference.low is None:
         verdict = "not clear"
@@ -106,7 +110,7 @@ def _numbers(comparison: Comparison) -> Table:
         table.add_column(terminal.markup(name), justify="right")
     for name, (one, other) in comparison.metrics.items():
         told = (
-            f"{wording.value(interval, chosen)}\n{wording.around(interval)}"
+            f"{wording.percent(interval.value, chosen)}\n{wording.around(interval)}"
             for interval, chosen in zip((one, other), comparison.selections, strict=True)
         )
         table.add_row(wording.METRICS[name], *told, f"{100 * (other.value - one.value):+.1f}")

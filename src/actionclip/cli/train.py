@@ -167,9 +167,11 @@ def _print_result(output: Path) -> None:
     score = list(rows[0])[2]
     best = max(rows, key=lambda row: row[score])
     chosen = selection.read(output / "best")
-    source = f"{chosen.source}, which selected it" if chosen else "the clips that selected it"
-    print(f"{output / 'best'}: {score} {best[score]:.1%} on {source} (epoch {best['epoch']})")
-    for row in folder.rows("interpolation.csv"):
+    source = f"{chosen.source}, which selected" if chosen else "the clips that selected"
+    print(f"{output / 'best'}: {score} {best[score]:.1%} on {source} it (epoch {best['epoch']})")
+    if mixtures := folder.rows("interpolation.csv"):
+        print(f"mixtures of start and best; {score} on {source} best:")
+    for row in mixtures:
         share, *scores = row.items()
         told = "  ".join(f"{name} {value:.1%}" for name, value in scores)
         print(f"{share[1]:.0%} of the way from start to best: {told}")

@@ -20,7 +20,8 @@ def render(report: Report) -> str:
         _table(
             ("metric", "value", "95 % interval"),
             (
-                (wording.METRICS[name], wording.value(one, report.selection), wording.around(one))
+                (wording.METRICS[name], wording.percent(one.value, report.selection),
+                 wording.around(one))
                 for name, one in report.telling_metrics.items()
             ),
         ),
@@ -30,7 +31,7 @@ def render(report: Report) -> str:
         _table(
             ("label", "clips", "average precision" if report.is_multi_label else "accuracy", ""),
             (
-                (one.label, one.num_clips, wording.value(one.estimate, report.selection),
+                (one.label, one.num_clips, wording.percent(one.estimate.value, report.selection),
                  wording.around(one.estimate))
                 for one in report.label_results
                 if one.estimate
@@ -48,7 +49,11 @@ def _draws(report: Report) -> list[str]:
     if not report.spread:
         return []
     rows = (
-        (wording.METRICS[name], wording.percent(mean), wording.percent(deviation))
+        (
+            wording.METRICS[name],
+            wording.percent(mean, report.selection),
+            wording.percent(deviation),
+        )
         for name, (mean, deviation) in report.spread.items()
     )
     return [

@@ -41,6 +41,8 @@ class Selection:
     def describe(self, examples: Sequence[Example], split: str) -> str:
         """Say what these clips chose: "selected on test"; empty if nothing.
 
+        Clips that selected weights are not named again for the calibration fitted on them.
+
         Args:
             examples: the clips of a number.
             split: the name of all of them together.
@@ -48,13 +50,16 @@ class Selection:
         if not (self.weights or self.calibration):
             return ""
         keys = [key(example) for example in examples]
+        most, parts = 0, []
         for verb, clips in (("selected", self.weights), ("calibrated", self.calibration)):
             count = sum(one in clips for one in keys)
+            where = f"{count} of these {len(keys)} clips"
             if count == len(keys):
-                return f"{verb} on {'these clips' if split == 'all' else split}"
-            if count:
-                return f"{verb} on {count} of these {len(keys)} clips"
-        return ""
+                where = "these clips" if split == "all" else split
+            if count > most:
+                parts.append(f"{verb} on {where}")
+                most = count
+        return ", ".join(parts)
 
 
 def keys(examples: Iterable[Example]) -> frozenset[str]:
@@ -68,16 +73,16 @@ def key(example: Example) -> str:
     Of a folder of pictures, it is that of the first one and their number. A file that cannot be
     read is known by its name.
     """
-    file, told = example.video, ""
+    file, num_pictures = example.video, ""
     if example.frames is not None:
         file = file / example.frames.template.format(example.frames.first)
-        told = str(example.frames.num_frames)
+        num_pictures = str(example.frames.num_frames)
     try:
         with file.open("rb") as opened:
             size = file.stat().st_size
             first = opened.read(_END_BYTES)
             opened.seek(max(0, size - _END_BYTES))
-            content = f"{size} {told} ".encode() + first + opened.read(_END_BYTES)
+            content = f"{size} {num_pictures} ".encode() + first + opened.read(_END_BYTES)
     except OSError:
         content = file.name.encode()
     return hashlib.sha256(content).hexdigest()[:16]

@@ -20,14 +20,9 @@ METRICS = {
 }
 
 
-def percent(share: float) -> str:
-    """Write a share of 0…1."""
-    return f"{100 * share:.1f} %"
-
-
-def value(interval: Interval, selection: str) -> str:
-    """Write a number, and beside it what its clips chose of the model, if anything."""
-    return percent(interval.value) + (f" ({selection})" if selection else "")
+def percent(share: float, selection: str = "") -> str:
+    """Write a share of 0…1, and beside it what its clips chose of the model, if anything."""
+    return f"{100 * share:.1f} %" + (f" ({selection})" if selection else "")
 
 
 def around(interval: Interval) -> str:
@@ -50,8 +45,8 @@ def too_few_groups(report: Report) -> str:
         return ""
     groups = len({clip.group for clip in report.clips})
     return (
-        f"no interval: the clips are of {count(groups, 'group')} (people, recordings or videos), "
-        f"and an interval needs {MIN_GROUPS} of similar size"
+        "where there is no interval: the clips of this number are of too few groups (people, "
+        f"recordings or videos; {groups} in all); an interval needs {MIN_GROUPS} of similar size"
     )
 
 

@@ -9,8 +9,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from actionclip.evaluation import evaluate as evaluation
-from actionclip.evaluation import protocols
+from actionclip.evaluation import protocols, selection
 from actionclip.evaluation.evaluate import Conditions, Subject
+from actionclip.evaluation.selection import Selection
 from actionclip.experiments import trial
 from actionclip.experiments.shots import Point
 from actionclip.recognizer import Recognizer
@@ -46,12 +47,17 @@ def run(
     total = 1 + len(numbers) * num_draws
     on_trial(0, total)
     recognizer = Recognizer.load(recipe.model.start, device=device)
-    asis = Subject(recognizer, recipe.model.start, tuple(recognizer.templates))
+    asis = Subject(
+        recognizer,
+        recipe.model.start,
+        tuple(recognizer.templates),
+        selection=selection.read(recipe.model.start) or Selection(),
+    )
     conditions = Conditions(protocol="closed-set", sampling=recipe.data.sampling)
     report = evaluation.run(
         asis, annotations, Path(recipe.data.path), conditions, num_workers=recipe.data.num_workers
     ).report
-    points = [Point(KIND, 0, 0, report.metrics["top1"].value)]
+    points = [Point(KIND, 0, 0, report.metrics["top1"].value, report.selection)]
     on_trial(len(points), total)
     for number in numbers:
         for draw in range(num_draws):

@@ -107,10 +107,10 @@ def run(
         )
         for seed in range(num_seeds):
             if kind == "multimodal":
-                top1 = trial.measure(on_novel, start, device).metrics["top1"].value
+                report = trial.measure(on_novel, start, device)
+                points.append(Point(kind, 0, seed, report.metrics["top1"].value, report.selection))
             else:
-                top1 = 1 / len(novel.labels)
-            points.append(Point(kind, 0, seed, top1))
+                points.append(Point(kind, 0, seed, 1 / len(novel.labels)))
             count()
             for number in shots:
                 few = trial.changed(on_novel, seed=seed, shots=number, num_labels=len(novel.labels))

@@ -51,6 +51,7 @@ def fit(
     recipe = recipes.parse(recipe_text, where)
     accelerator = prepare.make_accelerator(recipe, output, device)
     parts = prepare.read_data(recipe, accelerator.num_processes)
+    zero_shot = interpolation.read_zero_shot(recipe)
     folder = RunFolder(output)
     folder.check(recipe_text, resume=resume)
     run = prepare.make_run(recipe, accelerator, parts, on_features)
@@ -75,7 +76,7 @@ def fit(
             train(run, keeper, on_step, on_epoch)
             accelerator.wait_for_everyone()
             calibrating.calibrate(run, folder)
-            interpolation.compare(run, folder)
+            interpolation.compare(run, folder, zero_shot)
             accelerator.wait_for_everyone()
     except Stopped:
         accelerator.end_training()

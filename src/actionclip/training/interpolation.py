@@ -12,33 +12,56 @@ from pathlib import Path
 import torch
 
 from actionclip.data import reading
+from actionclip.data.annotations import Annotations
 from actionclip.data.clips import Sampling
 from actionclip.model.actionclip import ActionCLIP
 from actionclip.training import averaging, prepare, validation
 from actionclip.training.objectives import Contrastive
+from actionclip.training.recipe import Recipe
 from actionclip.training.run import Run
 from actionclip.training.run_folder import Row, RunFolder
 from actionclip.training.sources import Source, Videos
 
 
-def compare(run: Run, folder: RunFolder) -> list[Row]:
+def read_zero_shot(recipe: Recipe) -> Annotations | None:
+    """Read the clips of the recipe's zero-shot data; None if it names none.
+
+    Raises:
+        FileNotFoundError: there is no such data.
+        ValueError: something is wrong with it, or none of its clips is in test or val.
+    """
+    path = recipe.weights.zero_shot_data
+    if path is None:
+        return None
+    annotations = reading.read(Path(path))
+    if not annotations.splits.keys() & {"test", "val"}:
+        raise ValueError(
+            f"{path}: weights.zero_shot_data is tested on, but none of its clips is in test or val;"
+            " put some there, or leave the key away"
+        )
+    return annotations.of_split("test" if "test" in annotations.splits else "val")
+
+
+def compare(run: Run, folder: RunFolder, zero_shot: Annotations | None) -> list[Row]:
     """Test start, end and mixtures; also keep table and mixtures in the folder.
+
+    Args:
+        run: knows the held-out clips and the recipe.
+        folder: of the run.
+        zero_shot: the clips of `read_zero_shot`.
 
     Returns:
         A row for each share of the trained weights: what it reaches on the held-out clips, and
         with "zero_shot_" before it on the recipe's zero-shot data.
-
-    Raises:
-        ValueError: the zero-shot data cannot be used.
     """
     chosen = run.recipe.weights
-    if not (chosen.interpolate or chosen.zero_shot_data):
+    if not chosen.interpolate and zero_shot is None:
         return []
     model = prepare.load_start(run.recipe).to(run.accelerator.device)
     model.task = run.model.task
     start = _weights(model)
     end = _weights(ActionCLIP.load(folder.best, device=run.accelerator.device))
-    other = _zero_shot_source(run, model) if chosen.zero_shot_data else None
+    other = _source(run, model, zero_shot) if zero_shot is not None else None
     rows: list[Row] = []
 
     def write(path: Path) -> None:
@@ -50,8 +73,8 @@ def compare(run: Run, folder: RunFolder) -> list[Row]:
         row = {"share": share, **_test(run, model, run.held_out, exclusive=run.exclusive)}
         if other is not None:
             exclusive = not other.annotations.is_multi_label
-            zero_shot = _test(run, model, other, exclusive=exclusive)
-            row |= {f"zero_shot_{name}": value for name, value in zero_shot.items()}
+            metrics = _test(run, model, other, exclusive=exclusive)
+            row |= {f"zero_shot_{name}": value for name, value in metrics.items()}
         rows.append(row)
         if run.accelerator.is_main_process:
             if share in chosen.interpolate:
@@ -60,14 +83,11 @@ def compare(run: Run, folder: RunFolder) -> list[Row]:
     return rows
 
 
-def _zero_shot_source(run: Run, model: ActionCLIP) -> Source:
+def _source(run: Run, model: ActionCLIP, annotations: Annotations) -> Source:
     recipe = run.recipe
-    annotations = reading.read(Path(recipe.weights.zero_shot_data or ""))
-    held_out = annotations.of_split("test" if "test" in annotations.splits else "val")
-    sampling = Sampling(model.config.num_frames, recipe.data.sampling)
     return Videos(
-        held_out,
-        sampling,
+        annotations,
+        Sampling(model.config.num_frames, recipe.data.sampling),
         model.encoder.short_side,
         model.encoder.image_size,
         recipe.data,
