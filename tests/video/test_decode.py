@@ -1,5 +1,7 @@
 import logging
 import os
+import subprocess
+import sys
 import tracemalloc
 from itertools import pairwise
 from pathlib import Path
@@ -258,7 +260,7 @@ def test_frames_that_are_not_there_are_refused(ordinary, indices):
 
 
 def test_times_before_the_start_are_refused(ordinary):
-    with pytest.raises(ValueError, match="0 seconds or later"):
+    with pytest.raises(ValueError, match="from 0 to"):
         decode.read_frames_at(ordinary, [-0.1])
 
 
@@ -328,3 +330,23 @@ class TestWhatIsNoVideoIsRefusedInOneSentence:
         path = tmp_path / "hollow.mp4"
         path.write_bytes(content[:start] + bytes(len(content) - start))
         self.refused(read, path, "no frame can be decoded")
+
+
+def test_a_number_of_a_frame_that_is_not_whole_is_refused_and_not_cut(ordinary):
+    code = (  # outside the tests nobody checks types
+        "import sys; from actionclip.video import decode\n"
+        "for indices in ([1.5], [[0]], ['a'], [float('nan')]):\n"
+        "    try: decode.read_frames(sys.argv[1], indices)\n"
+        "    except ValueError as error: print('whole numbers' in str(error))"
+    )
+    ended = subprocess.run([sys.executable, "-c", code, ordinary], capture_output=True, text=True)
+    assert ended.stdout.split() == 4 * ["True"], ended.stderr
+
+
+def test_what_is_no_time_and_no_rate_is_not_blamed_on_the_file(ordinary):
+    for time in (float("nan"), float("inf"), 1e300):
+        with pytest.raises(ValueError, match="at least one time"):
+            decode.read_frames_at(ordinary, [time])
+    for rate in (0.0, -1.0, float("nan"), float("inf")):
+        with pytest.raises(ValueError, match="frames a second are not possible"):
+            next(decode.stream_frames(ordinary, rate))

@@ -22,6 +22,9 @@ from actionclip.video.pixels import ToRGB
 
 logger = logging.getLogger(__name__)
 
+_LATEST_SECONDS = 1e9
+"""Thirty years; no video lasts so long."""
+
 
 @dataclass(frozen=True)
 class VideoInfo:
@@ -177,8 +180,10 @@ def read_frames_at(
         ValueError: the file is not a video that can be decoded, or a time is negative.
     """
     path = Path(path)
-    if len(seconds) == 0 or min(seconds) < 0:
-        raise ValueError(f"{path}: times must be 0 seconds or later, and at least one")
+    if len(seconds) == 0 or not all(0 <= time <= _LATEST_SECONDS for time in seconds):
+        raise ValueError(
+            f"{path}: give at least one time, in seconds, from 0 to {_LATEST_SECONDS:g}"
+        )
     start, table = timetable.opening(path), timetable.timetable(path)
     targets = [start.tick_at(time) for time in seconds]
     to_rgb = ToRGB(start.geometry, short_side)
@@ -210,6 +215,10 @@ def stream_frames(
         ValueError: the file is not a video that can be decoded, or it is too long.
     """
     path = Path(path)
+    if not 0 < frames_per_second < math.inf:
+        raise ValueError(
+            f"{path}: {frames_per_second} frames a second are not possible; give more than 0"
+        )
     start = timetable.opening(path)
     to_rgb = ToRGB(start.geometry, short_side)
 
@@ -239,9 +248,12 @@ def check_length(path: Path, seconds: float | Fraction, most_seconds: float) -> 
 def _existing(
     path: Path, indices: Sequence[int] | Integer[np.ndarray, " T"], num_frames: int
 ) -> Int64[np.ndarray, " T"]:
-    numbers = np.asarray(indices, np.int64)
-    if len(numbers) == 0:
+    numbers = np.asarray(indices)
+    if numbers.size == 0:
         raise ValueError(f"{path}: no frame was asked for; give at least one index")
+    if numbers.ndim != 1 or not np.issubdtype(numbers.dtype, np.integer):
+        raise ValueError(f"{path}: frames are numbered by whole numbers; give a list of those")
+    numbers = numbers.astype(np.int64)
     if numbers.min() < 0 or numbers.max() >= num_frames:
         raise ValueError(
             f"{path}: frames {numbers.min()} to {numbers.max()} were asked for; "
