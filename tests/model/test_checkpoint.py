@@ -192,3 +192,12 @@ def test_a_head_that_was_trained_does_not_warn(
 def test_importing_the_model_does_not_import_transformers():
     program = "import sys, actionclip.model.checkpoint; sys.exit('transformers' in sys.modules)"
     subprocess.run([sys.executable, "-c", program], check=True)
+
+
+def test_a_checkpoint_of_lite_with_its_counters_of_batches_is_loaded(tmp_path: Path):
+    model = ActionCLIP.load("lite")
+    model.save(tmp_path / "lite")
+    found = ActionCLIP.load(tmp_path / "lite").state_dict()
+    assert any(tensor.dtype == torch.int64 for tensor in found.values())
+    for name, tensor in model.state_dict().items():
+        torch.testing.assert_close(found[name], tensor)
