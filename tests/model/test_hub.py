@@ -209,3 +209,4 @@ def test_an_unknown_repository_and_an_empty_cache_say_what_to_do(hub: Hub, tmp_p
     offline = run(FETCH, hub.address, tmp_path / "home", offline=True)
     assert offline.startswith("ValueError: someone/tiny: could not fetch config.json (")
     assert "hf download someone/tiny" in offline
+    assert "there is no directory of this name here" in offline

@@ -117,7 +117,8 @@ def _fetch_file(name: str, file_name: str, revision: str | None) -> Path | None:
             return None
         reason = str(error).split("\n")[0] or type(error).__name__
         raise ValueError(
-            f"{name}: could not fetch {file_name} ({reason}); where there is a network run "
+            f"{name}: could not fetch {file_name} ({reason}), and there is no directory of this "
+            f"name here; check the path, or where there is a network run "
             f"`hf download {name} --local-dir FOLDER`, and load that FOLDER"
         ) from error
     if str(path) != cached:
