@@ -3,7 +3,7 @@
 Features are found by the content of their video, so that a renamed video keeps its features, and a
 replaced one is computed again. The content is hashed before anything is decoded, and features of a
 file that changed meanwhile are not stored. What cannot be stored stays in memory, so that a run
-gives the same numbers without a disk. Knows no videos and no models: whoever fills it computes.
+gives the same numbers without a disk. Knows no videos and no models: the caller computes.
 
 Shapes:
     N: entries   T: frames of an entry   E: width of the vision tower   D: shared width

@@ -221,7 +221,7 @@ def _words(file: Path) -> set[str]:
         return {Path(cell).name for cell in cells}
     try:
         text = read_text(file)
-    except ValueError:  # in another encoding, which is told if it names videos
+    except ValueError:  # in another encoding, reported if it names videos
         text = file.read_text(encoding="latin-1")
     words = set(re.findall(r"[^\s,;\t\"'|<>\[\]{}:=/\\]+", text))
     words |= {label_studio.without_prefix(word) for word in words}

@@ -4,7 +4,7 @@ A pickle is a program: it names functions and classes and has them called. Here 
 a class that was made for it a moment ago, which stores what it is given and can do nothing; those
 of torch's tensors are read off afterwards. So training checkpoints (with their optimizers, numbers
 of NumPy and settings of any library) give their weights, and so do TorchScript archives, whose
-code is never looked at.
+code is never read.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Several clips go through a tower at a time on a CPU, each by one thread.
 
 The layers of one clip are small: threads that share each of them wait for each other more often
-than they work, and a wait keeps the processor from whoever decodes the next video. The threads are
+than they work, and a wait keeps the processor from decoding the next video. The threads are
 started once in a process. Knows no model.
 """
 

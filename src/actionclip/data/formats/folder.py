@@ -2,7 +2,7 @@
 
 A clip is a video, or a folder of numbered pictures. Further folders inside a label's folder are
 groups: their clips are near-copies of each other (one person, one recording), and a drawn split
-keeps them together. Links are followed: whoever made the folder set them.
+keeps them together. Links are followed: the owner of the folder made them.
 """
 
 from __future__ import annotations

@@ -237,9 +237,10 @@ def _not_clip(names: Mapping[str, Tensor]) -> str:
     )
 
 
-_PLAIN = (
-    "load a plain CLIP such as openai/clip-vit-base-patch16, and train it by `actionclip train`"
+_TRAIN_A_PLAIN_ONE = (
+    "a plain CLIP such as openai/clip-vit-base-patch16, and train it by `actionclip train`"
 )
+_PLAIN = f"load {_TRAIN_A_PLAIN_ONE}"
 _FAMILIES = (
     (
         r"(^|\.)lora_",
@@ -255,7 +256,7 @@ _FAMILIES = (
     (
         r"\.VPT\w*$|(^|\.)prompt_learner\.(ctx|proj|compound_prompts)",
         "a CLIP with learnt prompts (as of ViFi-CLIP or MaPLe)",
-        "load one whose towers were fine-tuned, or " + _PLAIN[len("load ") :],
+        f"load one whose towers were fine-tuned, or {_TRAIN_A_PLAIN_ONE}",
     ),
     (
         r"\.(stadapt_\w+|experts_(head|tail)|routing\d?)\.",
