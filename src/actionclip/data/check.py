@@ -17,9 +17,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from actionclip import display
-from actionclip.data import frame_folders, label_similarity, reading, requirements
+from actionclip.data import label_similarity, paths, reading
 from actionclip.data.annotations import Annotations, Example, FrameFolder, Split
-from actionclip.data.problems import Problems
+from actionclip.data.problems import Problems, unmet_requirements
 from actionclip.text.label_files import LabelFile
 from actionclip.video.limits import SHARED_DECODER
 
@@ -100,7 +100,7 @@ def check(
         problems.found.append(str(mistake))
         annotations = Annotations((), ())
     if not problems.found:
-        problems.found += (f"{data}: {what}" for what in requirements.unmet(annotations))
+        problems.found += (f"{data}: {what}" for what in unmet_requirements(annotations))
     facts = _look_at_videos(annotations.examples, progress or (lambda done, total: None))
     found = {path: fact for path, fact in facts.items() if isinstance(fact, _Facts)}
     counts: dict[str, dict[Split, int]] = {label: {} for label in annotations.labels}
@@ -153,7 +153,7 @@ def _look_at(example: Example) -> _Facts | str:
             info = SHARED_DECODER.probe(example.video)
             end_seconds = info.start_seconds + info.duration_seconds
             return _Facts(info.width, info.height, info.start_seconds, end_seconds)
-        naming = frame_folders.describe(example.video)
+        naming = paths.describe_frames(example.video)
         if not _holds(naming, example.frames):
             return (
                 f"the list tells of {_in_words(example.frames)}, the folder holds"

@@ -12,7 +12,7 @@ import logging
 from collections.abc import Sequence
 from pathlib import Path
 
-from actionclip.data import detection, splits, times
+from actionclip.data import detection, splits
 from actionclip.data import labels as data_labels
 from actionclip.data.annotations import Annotations, Example, labels_in_order
 from actionclip.data.detection import Detected
@@ -30,7 +30,7 @@ from actionclip.data.formats import (
     table,
     ucf101,
 )
-from actionclip.data.problems import Problems
+from actionclip.data.problems import Problems, check_times
 from actionclip.text import labels as label_text
 from actionclip.text.label_files import LabelFile
 
@@ -127,7 +127,7 @@ def collect(
     raw_labels = {label_text.clean(label): label for label in (*labels_written, *order)}
     order = tuple(label_text.clean(name) for name in order) or labels_in_order(examples)
     _check_labels(examples, order, problems)
-    times.check(examples, problems)
+    check_times(examples, problems)
     if annotations.split_drawn:
         examples = splits.draw(examples, seed)
     return dataclasses.replace(

@@ -19,10 +19,9 @@ from accelerate.utils import AutocastKwargs, InitProcessGroupKwargs
 from jaxtyping import Int
 from torch import Tensor, nn
 
-from actionclip.data import reading, requirements
+from actionclip.data import problems, reading
 from actionclip.data.annotations import Annotations
 from actionclip.data.clips import Sampling
-from actionclip.data.problems import ProblemsError
 from actionclip.model import precision
 from actionclip.model.actionclip import ActionCLIP
 from actionclip.model.task import Task
@@ -120,9 +119,9 @@ def read_trainable(chosen: Data) -> Annotations:
     found = read_annotations(chosen)
     if chosen.whole_videos:
         found = found.whole_videos()
-    reasons = [f"{chosen.path}: {reason}" for reason in requirements.unmet(found)]
+    reasons = [f"{chosen.path}: {reason}" for reason in problems.unmet_requirements(found)]
     if reasons:
-        raise ProblemsError(reasons)
+        raise problems.ProblemsError(reasons)
     return found
 
 

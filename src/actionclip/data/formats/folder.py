@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from actionclip.data import frame_folders, paths, split_names
+from actionclip.data import paths, split_names
 from actionclip.data.annotations import Annotations, Example, Split
 from actionclip.data.problems import Problems
 from actionclip.video import files
@@ -121,7 +121,7 @@ def _read_clips(
             yield from _read_clips(entry, label, split, problems, inner)
             continue
         try:
-            frames = frame_folders.describe(entry)
+            frames = paths.describe_frames(entry)
         except ValueError as mistake:
             problems.found.append(str(mistake))
             continue

@@ -11,7 +11,7 @@ import functools
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from actionclip.data import frame_folders, paths
+from actionclip.data import paths
 from actionclip.data.annotations import Example, FrameFolder
 from actionclip.video import files
 from actionclip.video.limits import SHARED_DECODER
@@ -70,7 +70,7 @@ class Locator:
         Raises:
             ValueError: the folder holds no numbered pictures.
         """
-        return frame_folders.describe(video) if video.is_dir() else None
+        return paths.describe_frames(video) if video.is_dir() else None
 
     @functools.cached_property
     def _by_stem(self) -> Mapping[str, Sequence[Path]]:
@@ -103,7 +103,7 @@ def num_frames(video: Path) -> int:
         ValueError: it cannot be read.
     """
     return (
-        frame_folders.describe(video) if video.is_dir() else SHARED_DECODER.probe(video)
+        paths.describe_frames(video) if video.is_dir() else SHARED_DECODER.probe(video)
     ).num_frames
 
 

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from actionclip import display
-from actionclip.data import frame_folders
+from actionclip.data import paths
 from actionclip.data.annotations import SPLITS, Annotations, Example, Split
 from actionclip.data.formats import columns, label_studio, locator
 from actionclip.data.formats.columns import Columns, Role
@@ -161,7 +161,7 @@ def _example(
         start_seconds=start,
         end_seconds=end,
         group=cells.get("group") or None,
-        frames=frame_folders.describe(video) if video.is_dir() else None,
+        frames=paths.describe_frames(video) if video.is_dir() else None,
     )
     if cells.get("start_frame") or cells.get("end_frame"):
         first = _frame(cells, "start_frame", 0)
