@@ -33,7 +33,7 @@ from actionclip.data.augmentation import Augmentation
 from actionclip.data.clips import Sampling
 from actionclip.data.dataset import Augmented, Sample, TestViews, TrainingClips
 from actionclip.video import sampling, transforms
-from actionclip.video.limits import SHARED_DECODER
+from actionclip.video.decoder import SHARED_DECODER
 
 NUM_FRAMES, SHORT_SIDE, SIZE = 8, 256, 224
 SECONDS = 30

@@ -34,7 +34,8 @@ from actionclip.timeline.arrivals import Watching
 from actionclip.timeline.moments import Ended, Event, Moment, Slot
 from actionclip.timeline.settings import Settings
 from actionclip.timeline.watch import watch
-from actionclip.video import addresses, decode, timetable
+from actionclip.video import decode, timetable
+from actionclip.video.connection import parse_address
 
 LABELS = ["driving a taxi", "riding a bicycle", "cooking in a kitchen"]
 SETTINGS = Settings()
@@ -66,7 +67,7 @@ def main() -> None:
             target=serve, args=(folder, cuts, there), daemon=True
         )
         server.start()
-        address = addresses.parse(f"http://127.0.0.1:{here.recv()}/stream")
+        address = parse_address(f"http://127.0.0.1:{here.recv()}/stream")
         deadline = time.monotonic() + seconds + 15
         notes: list[str] = []
         memory = Memory()
@@ -237,7 +238,7 @@ class Memory:
             with contextlib.suppress(FileNotFoundError):  # threads and processes end meanwhile
                 for children in Path("/proc/self/task").glob("*/children"):
                     for pid in children.read_text().split():
-                        if b"decoding_process" in Path(f"/proc/{pid}/cmdline").read_bytes():
+                        if b"actionclip.video.worker" in Path(f"/proc/{pid}/cmdline").read_bytes():
                             taken = resident_mebibytes(int(pid))
                             self._taken["decoding process"].append(taken)
 

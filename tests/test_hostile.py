@@ -17,7 +17,7 @@ from actionclip.data.dataset import Cropped, TestViews, TrainingClips
 from actionclip.data.loading import Loader
 from actionclip.data.problems import Problems
 from actionclip.video import files
-from actionclip.video.limits import SHARED_DECODER, Decoder, Limits
+from actionclip.video.decoder import SHARED_DECODER, Decoder, Limits
 
 pytestmark = [
     pytest.mark.slow,

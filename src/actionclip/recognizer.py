@@ -28,9 +28,9 @@ from actionclip.timeline.arrivals import Note, Watching
 from actionclip.timeline.file import Timeline
 from actionclip.timeline.moments import Event, Moment
 from actionclip.timeline.settings import Settings
-from actionclip.video import addresses, reading_ahead, sampling, transforms
-from actionclip.video.decode import VideoInfo
-from actionclip.video.limits import Decoder
+from actionclip.video import sampling, transforms
+from actionclip.video.connection import parse_address
+from actionclip.video.decoder import Decoder, VideoInfo, prefetch_frames
 
 _USUAL = Settings()
 _AS_IT_COMES = Watching()
@@ -171,9 +171,7 @@ class Recognizer:
             labels, templates, beside_none=threshold is not None, on_progress=on_progress
         )
         paths = (frames.as_file(video, "recognize_all") for video in videos)
-        found = reading_ahead.read_ahead(
-            paths, self._middles, self.model.encoder.short_side, self._decoders
-        )
+        found = prefetch_frames(paths, self._middles, self.model.encoder.short_side, self._decoders)
         clips_at_once = encode.clips_at_once(self.model)
 
         def answer(some: list[tuple[Path, np.ndarray | Exception]]) -> list[Answer]:
@@ -290,7 +288,7 @@ class Recognizer:
         scoring.check_threshold(threshold)
         if not isinstance(source, str):
             source = str(frames.as_file(source, "watch"))
-        address = addresses.parse(source)
+        address = parse_address(source)
         labels = self._labels.choose(labels)
         score = self.scorer(labels, templates, beside_none=True)
         chosen = settings.reaching(threshold, self.model.calibration.thresholds)

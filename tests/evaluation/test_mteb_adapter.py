@@ -13,7 +13,7 @@ from torch.utils.data import DataLoader, Dataset
 from actionclip import Recognizer
 from actionclip.evaluation.mteb_adapter import MtebModel
 from actionclip.model.actionclip import ActionCLIP
-from actionclip.video.limits import Decoder
+from actionclip.video.decoder import Decoder
 
 COLOURS = ["red", "green", "blue"]
 TASK = SimpleNamespace(name="Colours")

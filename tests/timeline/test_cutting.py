@@ -7,7 +7,7 @@ import pytest
 from actionclip.timeline import cutting
 from actionclip.timeline.moments import Moment
 from actionclip.video import decode
-from actionclip.video.limits import Decoder, Limits
+from actionclip.video.decoder import Decoder, Limits
 
 MOMENTS = [
     Moment(1.0, 3.0, "red, then/black", 0.8),

@@ -8,7 +8,7 @@ import pytest
 from actionclip.timeline import file
 from actionclip.timeline.settings import Settings
 from actionclip.video import decode
-from actionclip.video.limits import Decoder
+from actionclip.video.decoder import Decoder
 
 LABELS = ["red", "green", "blue"]
 

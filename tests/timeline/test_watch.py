@@ -22,7 +22,7 @@ from actionclip.timeline.arrivals import Watching
 from actionclip.timeline.moments import Began, Ended, Event, Moment
 from actionclip.timeline.settings import Settings
 from actionclip.timeline.watch import watch
-from actionclip.video import addresses
+from actionclip.video.connection import parse_address
 
 COLOURS = {"red": (255, 0, 0), "green": (0, 255, 0), "blue": (0, 0, 255)}
 LABELS = list(COLOURS)
@@ -113,7 +113,7 @@ def events_of(
     is_stopped: Callable[[], bool] = lambda: False,
 ) -> Iterator[Event]:
     note = (notes if notes is not None else []).append
-    place = addresses.parse(address)
+    place = parse_address(address)
     return watch(model, place, LABELS, score, SETTINGS, watching, note, is_stopped)
 
 

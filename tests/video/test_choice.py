@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from av.stream import Disposition
 
-from actionclip.video import addresses, decode, live
+from actionclip.video import decode, live
+from actionclip.video.connection import parse_address
 
 RED, GREEN = (255, 0, 0), (0, 255, 0)
 NO_FLAG = Disposition(0)
@@ -102,7 +103,7 @@ def test_the_stream_that_players_show_is_read_from_a_pipe(name, tmp_path):
     path = write(tmp_path / name, *FILES[name])
     with path.open("rb") as file:
         steps = live.live_frames(
-            addresses.parse(f"pipe:{file.fileno()}"),
+            parse_address(f"pipe:{file.fileno()}"),
             10.0,
             None,
             in_real_time=False,

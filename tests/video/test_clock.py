@@ -11,7 +11,8 @@ import av
 import numpy as np
 import pytest
 
-from actionclip.video import addresses, decode, live
+from actionclip.video import decode, live
+from actionclip.video.connection import parse_address
 
 BITS = 8
 H264 = {"preset": "ultrafast", "bf": "2", "g": "20"}
@@ -107,7 +108,7 @@ def test_parts_follow_each_other_however_their_clock_jumps(joined_ts):
 def test_a_pipe_brings_the_frames_of_the_joined_file(joined_ts):
     expected = list(decode.stream_frames(joined_ts, 25.0))
     with subprocess.Popen(["cat", joined_ts], stdout=subprocess.PIPE) as cat:
-        place = addresses.parse(f"pipe:{cat.stdout.fileno()}")
+        place = parse_address(f"pipe:{cat.stdout.fileno()}")
         found = list(live.live_frames(place, 25.0, None, in_real_time=False, timeout_seconds=5.0))
     assert [step for step, _ in found] == [round(25 * second) for second, _ in expected]
     assert np.array_equal([frame for _, frame in found], [frame for _, frame in expected])
@@ -244,7 +245,7 @@ def test_a_pipe_has_the_seconds_of_the_file(parts, tmp_path):
     path = with_sound(parts(".mp4")[0], tmp_path / "late.ts", 3, 6)
     expected = [round(4 * second) for second, _ in decode.stream_frames(path, 4.0)]
     with subprocess.Popen(["cat", path], stdout=subprocess.PIPE) as cat:
-        place = addresses.parse(f"pipe:{cat.stdout.fileno()}")
+        place = parse_address(f"pipe:{cat.stdout.fileno()}")
         found = list(live.live_frames(place, 4.0, None, in_real_time=False, timeout_seconds=5.0))
     assert [step for step, _ in found] == expected
     assert expected[0] == 12

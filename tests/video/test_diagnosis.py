@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from actionclip.video import decode
-from actionclip.video.limits import Decoder
+from actionclip.video.decoder import Decoder
 
 
 def _zip() -> bytes:

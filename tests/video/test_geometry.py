@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image, features
 
-from actionclip.video import addresses, decode, live
-from actionclip.video.limits import Decoder, Limits
+from actionclip.video import decode, live
+from actionclip.video.connection import parse_address
+from actionclip.video.decoder import Decoder, Limits
 
 ONE = 1 << 16
 MATRICES = {  # a, b, c, d: x' = a x + c y, y' = b x + d y
@@ -68,7 +69,7 @@ def read_in_every_way(path, decoder, short_side=None):
 
 def live_frame(path, short_side):
     with path.open("rb") as file:
-        address = addresses.parse(f"pipe:{file.fileno()}")
+        address = parse_address(f"pipe:{file.fileno()}")
         steps = live.live_frames(address, 25.0, short_side, in_real_time=False, timeout_seconds=5.0)
         return next(frame for step, frame in steps if step == 1)
 

@@ -12,8 +12,8 @@ import av
 import numpy as np
 import pytest
 
-from actionclip.video import addresses, decode, live
-from actionclip.video.connection import Connection
+from actionclip.video import decode, live
+from actionclip.video.connection import Connection, ConnectionLostError, LiveFrames, parse_address
 
 RATE = 10.0
 SHORT_SIDE = 32
@@ -54,17 +54,17 @@ def read(
 ) -> tuple[np.ndarray, str]:
     """The frames that come, and why no more do; read in this process, which is quicker."""
     how = {"in_real_time": in_real_time, "timeout_seconds": timeout_seconds}
-    return collect(live.live_frames(addresses.parse(address), RATE, SHORT_SIDE, **how))
+    return collect(live.live_frames(parse_address(address), RATE, SHORT_SIDE, **how))
 
 
-def collect(steps: live.Frames) -> tuple[np.ndarray, str]:
+def collect(steps: LiveFrames) -> tuple[np.ndarray, str]:
     frames, last, why = [], None, ""
     try:
         for step, frame in steps:
             assert last is None or step == last + 1
             last = step
             frames.append(frame)
-    except live.ConnectionLostError as lost:
+    except ConnectionLostError as lost:
         why = str(lost)
     return np.stack(frames) if frames else np.empty(0), why
 
@@ -173,7 +173,7 @@ def test_a_fifo_is_read_to_its_end(folder, tmp_path):
 
 def test_an_open_pipe_is_read_to_its_end_by_the_other_process(folder):
     with subprocess.Popen(["cat", folder / "stream.ts"], stdout=subprocess.PIPE) as cat:
-        place = addresses.parse(f"pipe:{cat.stdout.fileno()}")
+        place = parse_address(f"pipe:{cat.stdout.fileno()}")
         connection = Connection(place, RATE, SHORT_SIDE)
         frames, why = collect(connection.frames())
         connection.close()
@@ -182,7 +182,7 @@ def test_an_open_pipe_is_read_to_its_end_by_the_other_process(folder):
 
 
 def test_the_other_process_tells_what_was_lost():
-    connection = Connection(addresses.parse("http://127.0.0.1:9/camera"), RATE)
+    connection = Connection(parse_address("http://127.0.0.1:9/camera"), RATE)
     assert collect(connection.frames())[1] == "connection refused"
     connection.close()
 
@@ -199,7 +199,7 @@ def test_a_pipe_that_brings_a_playlist_is_refused(folder, tmp_path, playlist):
 def test_a_connection_is_closed_while_another_thread_waits_for_it(tmp_path):
     fifo = tmp_path / "fifo"
     os.mkfifo(fifo)  # nobody ever writes
-    connection = Connection(addresses.parse(str(fifo)), RATE)
+    connection = Connection(parse_address(str(fifo)), RATE)
     timer = threading.Timer(1.0, connection.close)
     timer.start()
     with pytest.raises(ValueError, match="it was closed"):
@@ -219,7 +219,7 @@ def test_a_connection_is_closed_while_another_thread_waits_for_it(tmp_path):
     ],
 )
 def test_only_the_protocols_that_an_address_names_may_be_used(address, kind, protocols):
-    parsed = addresses.parse(address)
+    parsed = parse_address(address)
     assert (parsed.kind, parsed.protocols) == (kind, protocols)
 
 
@@ -228,17 +228,17 @@ def test_only_the_protocols_that_an_address_names_may_be_used(address, kind, pro
 )
 def test_other_addresses_are_refused(address):
     with pytest.raises(ValueError, match="such addresses are not opened"):
-        addresses.parse(address)
+        parse_address(address)
 
 
 def test_a_camera_of_another_system_is_refused():
     with pytest.raises(ValueError, match="no camera is called so on linux"):
-        addresses.parse("dshow:video=Camera")
+        parse_address("dshow:video=Camera")
 
 
 def test_a_path_where_nothing_is_is_a_mistake(tmp_path):
     with pytest.raises(FileNotFoundError, match="no such file or device"):
-        addresses.parse(str(tmp_path / "video9"))
+        parse_address(str(tmp_path / "video9"))
 
 
 @pytest.fixture(scope="module")
@@ -262,9 +262,9 @@ def jumping(folder) -> Path:
 def test_where_the_clock_of_a_server_jumps_the_steps_begin_anew(server, folder, jumping):
     expected = frames_of(folder / "stream.ts")
     how = {"in_real_time": False, "timeout_seconds": 5.0}
-    steps = live.live_frames(addresses.parse(f"{server}/pieces/jumping"), RATE, SHORT_SIDE, **how)
+    steps = live.live_frames(parse_address(f"{server}/pieces/jumping"), RATE, SHORT_SIDE, **how)
     found = []
-    with pytest.raises(live.ConnectionLostError):
+    with pytest.raises(ConnectionLostError):
         found.extend(steps)
     assert [step for step, _ in found] == 2 * list(range(len(expected)))
     assert np.array_equal([frame for _, frame in found[len(expected) :]], expected)

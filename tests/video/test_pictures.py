@@ -3,7 +3,7 @@ import pytest
 from av import VideoFrame
 
 from actionclip.video import decode, pictures, timetable
-from actionclip.video.limits import Decoder
+from actionclip.video.decoder import Decoder
 from actionclip.video.pixels import Geometry, ToRGB
 
 

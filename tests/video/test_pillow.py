@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from actionclip.video.limits import Decoder
+from actionclip.video.decoder import Decoder
 from actionclip.video.pillow import read_picture
 
 MANY = 10_000

@@ -58,7 +58,7 @@ def recognize(
     from actionclip.text import labels as label_lists
     from actionclip.text import prompts
     from actionclip.video import files
-    from actionclip.video.limits import Decoder
+    from actionclip.video.decoder import Decoder
 
     arguments = [video, *(label or [])]
     num_places = len(arguments) if labels else _count_places(arguments)

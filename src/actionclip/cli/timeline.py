@@ -57,7 +57,7 @@ def timeline(
     from actionclip.text import labels as label_lists
     from actionclip.text import prompts
     from actionclip.timeline.settings import Settings
-    from actionclip.video.limits import Decoder
+    from actionclip.video.decoder import Decoder
 
     if labels and label:
         raise ValueError(f"{label[0]!r}: labels are in {labels} already; give one or the other")

@@ -63,9 +63,9 @@ def watch(
     """
     from actionclip.text import labels as label_lists
     from actionclip.text import prompts
-    from actionclip.video import addresses
+    from actionclip.video.connection import parse_address
 
-    addresses.parse(source)  # says what is wrong with it before anything is loaded
+    parse_address(source)  # says what is wrong with it before anything is loaded
     least = terminal.score(threshold)
     is_own = not labels and not label and model != DEFAULT_MODEL  # the model's own labels
     given = options.labels_given(labels, label or [])

@@ -21,7 +21,7 @@ from actionclip.data import label_similarity, paths, reading
 from actionclip.data.annotations import Annotations, Example, FrameFolder, Split
 from actionclip.data.problems import Problems, unmet_requirements
 from actionclip.text.label_files import LabelFile
-from actionclip.video.limits import SHARED_DECODER
+from actionclip.video.decoder import SHARED_DECODER
 
 Progress = Callable[[int, int], None]
 """Called with the number of videos done and that of all."""

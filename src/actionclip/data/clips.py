@@ -15,7 +15,7 @@ from jaxtyping import Float64, Int64, UInt8
 from actionclip.conventions import Scaling
 from actionclip.data.annotations import Example
 from actionclip.video import sampling, transforms
-from actionclip.video.limits import SHARED_DECODER
+from actionclip.video.decoder import SHARED_DECODER
 
 
 @dataclass(frozen=True)

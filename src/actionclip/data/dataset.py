@@ -21,7 +21,7 @@ from jaxtyping import Float, Float64, Int, UInt8
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from actionclip import ahead, conventions
+from actionclip import conventions, prefetch
 from actionclip.conventions import Conventions
 from actionclip.data import clips
 from actionclip.data.annotations import Annotations, Example
@@ -114,7 +114,7 @@ class Clips(Dataset[Sample | Damage], abc.ABC):
 
     def __getitems__(self, keys: Sequence[Key]) -> list[Sample | Damage]:
         """Return samples in the order of their keys."""
-        reading = ahead.work(self._read_or_explain, keys, ThreadPoolExecutor(1), 1)
+        reading = prefetch.ordered_map(self._read_or_explain, keys, ThreadPoolExecutor(1), 1)
         with closing(reading):
             return [read if isinstance(read, Damage) else self._sample(read) for read in reading]
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 from actionclip import display
 from actionclip.data.annotations import Annotations, Example
-from actionclip.video.limits import SHARED_DECODER
+from actionclip.video.decoder import SHARED_DECODER
 
 MAX_SHOWN = 20
 """The number of problems in one error message; `data check` shows all."""

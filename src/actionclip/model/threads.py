@@ -16,7 +16,7 @@ from typing import TypeVar
 
 import torch
 
-from actionclip import ahead
+from actionclip import prefetch
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -46,7 +46,7 @@ def on_each(
         yield from map(function, first)
         return
     every = itertools.chain(first, rest)
-    yield from ahead.work(function, every, _pool(num_threads), num_threads)
+    yield from prefetch.ordered_map(function, every, _pool(num_threads), num_threads)
 
 
 def _pool(number: int) -> ThreadPoolExecutor:

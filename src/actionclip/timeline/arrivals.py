@@ -18,9 +18,7 @@ from datetime import datetime
 import numpy as np
 from jaxtyping import UInt8
 
-from actionclip.video.addresses import Address
-from actionclip.video.connection import Connection
-from actionclip.video.live import ConnectionLostError
+from actionclip.video.connection import Address, Connection, ConnectionLostError
 
 Note = Callable[[str], None]
 

@@ -19,8 +19,7 @@ from av.video.stream import VideoStream
 
 from actionclip import atomic_write
 from actionclip.timeline.moments import Moment
-from actionclip.video.limits import SHARED_DECODER, Decoder
-from actionclip.video.pictures import Picture
+from actionclip.video.decoder import SHARED_DECODER, Decoder, Picture
 
 _QUALITY = "20"
 """Constant rate factor: about as good as the source to the eye."""

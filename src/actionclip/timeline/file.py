@@ -21,7 +21,7 @@ from actionclip.timeline.engine import Engine, Score
 from actionclip.timeline.frame_features import StreamFrames
 from actionclip.timeline.moments import Ended, Event, Moment, Slot
 from actionclip.timeline.settings import Settings
-from actionclip.video.limits import SHARED_DECODER
+from actionclip.video.decoder import SHARED_DECODER
 
 
 @dataclass(frozen=True, eq=False)

@@ -21,7 +21,7 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
-from actionclip import ahead
+from actionclip import prefetch
 from actionclip.core import encode
 from actionclip.core.cache import FeatureCache
 from actionclip.model.actionclip import ActionCLIP
@@ -123,7 +123,7 @@ def _prefetch(
         return np.stack(batch) if batch else None
 
     with ThreadPoolExecutor(1) as thread:
-        ahead_of_us = ahead.work(next_batch, itertools.count(), thread, _BATCHES_AHEAD)
+        ahead_of_us = prefetch.ordered_map(next_batch, itertools.count(), thread, _BATCHES_AHEAD)
         with closing(ahead_of_us):
             while (batch := next(ahead_of_us)) is not None:
                 yield batch

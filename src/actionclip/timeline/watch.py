@@ -24,7 +24,7 @@ from actionclip.timeline.arrivals import Arrival, Arrivals, Note, Watching
 from actionclip.timeline.engine import Engine, Score
 from actionclip.timeline.moments import Event
 from actionclip.timeline.settings import Settings
-from actionclip.video.addresses import Address
+from actionclip.video.connection import Address
 
 _MOST_FRAMES_AT_ONCE = 16
 _SECONDS_BETWEEN_QUESTIONS = 0.2

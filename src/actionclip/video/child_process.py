@@ -2,7 +2,7 @@
 
 Both ends talk over pipes: a request is a line of JSON; each part of a response is the length of a
 JSON header, the header, and the bytes of an array. All that arrives is checked, because a process
-that a file has taken over may send anything. The other end is `decoding_process`.
+that a file has taken over may send anything. The other end is `worker`.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from jaxtyping import UInt8
 
 from actionclip.video.processor_time import Stopwatch
 
-_MODULE = "actionclip.video.decoding_process"
+_MODULE = "actionclip.video.worker"
 _START_SECONDS = 60.0
 """Limit of the processor time, and of the time without progress, until a new process is ready."""
 _POLL_SECONDS = 0.1

@@ -18,25 +18,16 @@ from fractions import Fraction
 
 import av
 import av.error
-import numpy as np
 from av.container import InputContainer
 from av.packet import Packet
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
-from jaxtyping import UInt8
 
 from actionclip.video import choice, decode, source, timetable
-from actionclip.video.addresses import Address
 from actionclip.video.clock import Clock
+from actionclip.video.connection import Address, ConnectionLostError, LiveFrames
 from actionclip.video.grid import Grid
 from actionclip.video.pixels import ToRGB
-
-Frames = Iterator[tuple[int, UInt8[np.ndarray, "H W 3"]]]
-"""Steps, increasing by 1, and the frames then on screen; after a jump of the clock again from 0."""
-
-
-class ConnectionLostError(Exception):
-    """Nothing comes any more, or nothing that can be used; the message says why."""
 
 
 def live_frames(
@@ -46,7 +37,7 @@ def live_frames(
     *,
     in_real_time: bool,
     timeout_seconds: float,
-) -> Frames:
+) -> LiveFrames:
     """Read what an address gives, at a steady rate.
 
     Args:
@@ -112,7 +103,7 @@ class _Connection:
         self.why_lost: str | None = None
         """Known after the last frame; nothing where it came to its end."""
 
-    def frames(self, frames_per_second: float, short_side: int | None) -> Frames:
+    def frames(self, frames_per_second: float, short_side: int | None) -> LiveFrames:
         decoded = self._decoded()
         first = next(decoded, None)
         if first is None:
@@ -151,7 +142,9 @@ def _open(address: Address, timeout_seconds: float) -> InputContainer:
     url = address.url
     if address.kind == "pipe" and address.descriptor is None:
         url = f"pipe:{os.open(address.text, os.O_RDONLY)}"  # waits until somebody writes
-    formats = {"format_whitelist": address.formats} if address.formats else {}
+    formats = {} if address.kind == "camera" else {"format_whitelist": source.FORMATS}
+    if url.startswith(("http:", "https:")):
+        formats["format_whitelist"] += ",hls"
     return av.open(
         url,
         format=address.format,
@@ -173,7 +166,7 @@ def _is_file(container: InputContainer) -> bool:
     return container.size > 0
 
 
-def _paced(frames: Frames, frames_per_second: float) -> Frames:
+def _paced(frames: LiveFrames, frames_per_second: float) -> LiveFrames:
     """Give each frame no sooner than its time."""
     begin = None
     for step, frame in frames:

@@ -14,7 +14,7 @@ from pathlib import Path
 from actionclip.data import paths
 from actionclip.data.annotations import Example, FrameFolder
 from actionclip.video import files
-from actionclip.video.limits import SHARED_DECODER
+from actionclip.video.decoder import SHARED_DECODER
 
 _MOST_HALVINGS = 50
 

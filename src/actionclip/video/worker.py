@@ -23,8 +23,9 @@ from typing import Any, BinaryIO
 import numpy as np
 from jaxtyping import UInt8
 
-from actionclip.video import addresses, decode, live, pictures, source, timetable
-from actionclip.video.limits import Limits
+from actionclip.video import decode, live, pictures, source, timetable
+from actionclip.video.connection import ConnectionLostError, parse_address
+from actionclip.video.decoder import Limits
 
 _PIPE_BYTES = 2**20
 """A few scaled frames: they are decoded while the ones before are looked at."""
@@ -114,7 +115,7 @@ def _live_frames(
     timeout_seconds: float,
 ) -> Answer:
     try:
-        place = addresses.parse(address)
+        place = parse_address(address)
         if descriptor is not None:
             place = dataclasses.replace(place, url=f"pipe:{descriptor}")
         frames = live.live_frames(
@@ -126,7 +127,7 @@ def _live_frames(
         )
         for step, frame in frames:
             yield {"step": step}, frame
-    except live.ConnectionLostError as lost:
+    except ConnectionLostError as lost:
         yield {"lost": str(lost)}, _NOTHING
 
 

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from actionclip.video import decode
-from actionclip.video.limits import Decoder, Limits
+from actionclip.video.decoder import Decoder, Limits
 
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc, or limits memory")
 SMALL = Limits(
@@ -153,7 +153,7 @@ def test_a_module_in_the_working_folder_is_not_run(tmp_path, ordinary, monkeypat
 
 
 def test_the_decoding_process_does_not_import_torch():
-    code = "import sys, actionclip.video.decoding_process; sys.exit('torch' in sys.modules)"
+    code = "import sys, actionclip.video.worker; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
@@ -354,7 +354,7 @@ def test_what_a_group_of_processes_is_sent_is_left_to_the_one_who_asks(ordinary,
 @pytest.mark.parametrize("is_busy", [False, True])
 def test_the_process_ends_when_the_one_who_asks_is_killed(is_busy, ordinary, endless):
     code = (
-        "import sys; from actionclip.video.limits import Decoder\n"
+        "import sys; from actionclip.video.decoder import Decoder\n"
         "decoder = Decoder(); decoder.probe(sys.argv[1])\n"
         "print(decoder._children[0]._process.pid, flush=True)\n"
         "decoder.probe(sys.argv[2]) if sys.argv[3] == 'True' else input()\n"

@@ -2,14 +2,14 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from actionclip import ahead
+from actionclip import prefetch
 
 
 @pytest.mark.parametrize("num_threads", [1, 3])
 @pytest.mark.parametrize("num_ahead", [0, 2, 100])
 def test_results_come_in_the_order_of_their_items(num_threads, num_ahead):
     threads = ThreadPoolExecutor(num_threads)
-    assert list(ahead.work(lambda n: n * n, range(20), threads, num_ahead)) == [
+    assert list(prefetch.ordered_map(lambda n: n * n, range(20), threads, num_ahead)) == [
         n * n for n in range(20)
     ]
 
@@ -22,7 +22,7 @@ def test_no_more_items_are_taken_than_allowed():
             taken.append(number)
             yield number
 
-    results = ahead.work(str, items(), ThreadPoolExecutor(2), 3)
+    results = prefetch.ordered_map(str, items(), ThreadPoolExecutor(2), 3)
     assert next(results) == "0"
     assert taken == [0, 1, 2, 3]
     results.close()
@@ -36,7 +36,7 @@ def test_an_error_comes_where_its_result_would_and_ends_the_work():
         return 1 // number
 
     with ThreadPoolExecutor(1) as threads:
-        results = ahead.work(divide, [1, 0, 1, 1, 1], threads, 2)
+        results = prefetch.ordered_map(divide, [1, 0, 1, 1, 1], threads, 2)
         assert next(results) == 1
         with pytest.raises(ZeroDivisionError):
             next(results)

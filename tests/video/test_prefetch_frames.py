@@ -7,9 +7,7 @@ import numpy as np
 import pytest
 
 from actionclip.video import decode, sampling
-from actionclip.video.decode import VideoInfo
-from actionclip.video.limits import Decoder
-from actionclip.video.reading_ahead import read_ahead
+from actionclip.video.decoder import Decoder, VideoInfo, prefetch_frames
 
 
 def middles(info: VideoInfo) -> np.ndarray:
@@ -36,7 +34,7 @@ def decoders() -> Iterator[list[Decoder]]:
 def test_videos_come_in_their_order_and_a_damaged_one_says_what_is_wrong(
     many, decoders, num_decoders
 ):
-    found = list(read_ahead(many, middles, 48, decoders[:num_decoders]))
+    found = list(prefetch_frames(many, middles, 48, decoders[:num_decoders]))
     assert [path for path, _ in found] == many
     expected = decode.read_frames(many[0], middles(decode.probe(many[0])), 48)
     for place, (path, frames) in enumerate(found):
@@ -55,14 +53,14 @@ def test_no_more_is_read_ahead_than_a_few(many, decoders):
             asked.append(path)
             yield path
 
-    reading = read_ahead(videos(), middles, 48, decoders[:1])
+    reading = prefetch_frames(videos(), middles, 48, decoders[:1])
     next(reading)
     assert len(asked) <= 3
     reading.close()
 
 
 def test_whoever_stops_early_leaves_no_thread_behind(many, decoders):
-    reading = read_ahead(many, middles, 48, decoders)
+    reading = prefetch_frames(many, middles, 48, decoders)
     next(reading)
     reading.close()
     assert not [thread for thread in threading.enumerate() if "Executor" in thread.name]

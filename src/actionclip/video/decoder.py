@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import queue
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -18,6 +20,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float, Float64, Int64, Integer, UInt8
 
+from actionclip import prefetch
 from actionclip.video.child_process import ChildProcess, EndedError, Part
 from actionclip.video.decode import VideoInfo
 from actionclip.video.pictures import Picture
@@ -31,6 +34,9 @@ if hasattr(os, "register_at_fork"):
         after_in_parent=_choosing.release,
         after_in_child=_choosing.release,
     )
+
+
+_NUM_AHEAD = 2
 
 
 @dataclass(frozen=True)
@@ -247,3 +253,39 @@ class Decoder:
 
 SHARED_DECODER = Decoder()
 """The decoder of this process, with the usual limits, for all code that needs no other."""
+
+
+def prefetch_frames(
+    videos: Iterable[Path],
+    choose: Callable[[VideoInfo], np.ndarray],
+    short_side: int,
+    decoders: Sequence[Decoder],
+) -> Iterator[tuple[Path, UInt8[np.ndarray, "T H W 3"] | Exception]]:
+    """Read some frames of each video.
+
+    Args:
+        videos: files.
+        choose: says which frames of a video are wanted, by their numbers.
+        short_side: to which frames are scaled while they are decoded.
+        decoders: decode, each one video at a time; nobody else may use them meanwhile.
+
+    Yields:
+        Each video with its frames, (T, H, W, 3); or with what is wrong with it, a ValueError or
+        an OSError.
+    """
+    idle = queue.SimpleQueue[Decoder]()
+    for decoder in decoders:
+        idle.put(decoder)
+
+    def read(video: Path) -> tuple[Path, UInt8[np.ndarray, "T H W 3"] | Exception]:
+        decoder = idle.get()
+        try:
+            numbers = choose(decoder.probe(video))
+            return video, decoder.read_frames(video, numbers, short_side)
+        except (ValueError, OSError) as error:
+            return video, error
+        finally:
+            idle.put(decoder)
+
+    with ThreadPoolExecutor(len(decoders)) as threads:
+        yield from prefetch.ordered_map(read, videos, threads, _NUM_AHEAD * len(decoders))
