@@ -1,10 +1,9 @@
-"""The recognizer: a video and labels go in, predictions come out, best first.
+"""The front door: a video and labels become predictions, moments or events.
 
-The costly half (a video's embedding, a label's embedding) is computed once by `core`; every
-question after that is a product of the two.
+Embeddings of videos and of labels are computed once by `core`; each question is their product.
 
 Shapes:
-    T: frames   H W: pixels   K: templates   N: labels   D: shared width
+    B: clips   T: frames   H W: pixels   K: templates   N: labels   D: shared width
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ from torch import Tensor
 
 from actionclip.core import encode, frames, scoring
 from actionclip.core.frames import Video
-from actionclip.core.labels import LabelEmbedder
+from actionclip.core.labels import LabelEmbedder, Progress, Scorer
 from actionclip.core.scoring import Answer, Prediction, Threshold
 from actionclip.model.actionclip import ActionCLIP
 from actionclip.timeline import file, watch
@@ -32,12 +31,12 @@ from actionclip.video import sampling, transforms
 from actionclip.video.connection import parse_address
 from actionclip.video.decoder import Decoder, VideoInfo, prefetch_frames
 
-_USUAL = Settings()
-_AS_IT_COMES = Watching()
+_DEFAULT_SETTINGS = Settings()
+_DEFAULT_WATCHING = Watching()
 
 
 class Recognizer:
-    """Says which of any labels a video shows.
+    """Recognizes any actions, given in words, in videos.
 
     Example:
         >>> recognizer = Recognizer.load("lite")
@@ -46,12 +45,12 @@ class Recognizer:
     """
 
     def __init__(self, model: ActionCLIP, decoders: Sequence[Decoder] = ()) -> None:
-        """Take a model.
+        """Wrap a model.
 
         Args:
-            model: answers.
-            decoders: read the videos, each in a process of its own, within its limits; by default
-                two with the usual limits. They are used by one thread at a time.
+            model: put into evaluation mode.
+            decoders: each reads videos in a limited process of its own, and is used by one thread
+                at a time; two with the default limits by default.
         """
         self.model = model.eval()
         self._decoders = decoders or [Decoder(), Decoder()]
@@ -69,10 +68,9 @@ class Recognizer:
         """Load a model by name ("lite", a hub name) or from a path (see `ActionCLIP.load`).
 
         Args:
-            name_or_path: what to load.
-            device: where it runs, "cpu" or "cuda"; by default a GPU if there is one.
-            precision: of the towers: "fp32", "bf16", or "auto", which is bf16 where the device
-                multiplies it fast.
+            name_or_path: of the model.
+            device: "cpu" or "cuda"; a GPU by default if there is one.
+            precision: of the towers: "fp32", "bf16", or "auto": bf16 where it is fast.
             decoders: as in `Recognizer`.
 
         Raises:
@@ -88,20 +86,12 @@ class Recognizer:
         self.close()
 
     def close(self) -> None:
-        """End the processes that decode, at once instead of with this object.
-
-        Answers that are still being given raise an error; a later question starts new processes.
-        """
+        """End the decoding processes; unfinished iterators raise, a later call starts new ones."""
         for decoder in self._decoders:
             decoder.close()
 
     def push_to_hub(self, name: str, *, private: bool = False) -> None:
-        """Upload the model as a checkpoint that `load` takes by the same name.
-
-        Args:
-            name: "owner/model".
-            private: whether only you can see it.
-        """
+        """Upload the model as "owner/model", a checkpoint that `load` takes by this name."""
         from actionclip.model import hub  # late: it imports huggingface_hub
 
         hub.push(self.model, name, private=private)
@@ -114,26 +104,26 @@ class Recognizer:
         *,
         threshold: Threshold | None = None,
     ) -> list[Prediction]:
-        """Rank the labels by how well they say what the video shows, best first.
+        """Rank the labels by how well they describe the video, best first.
 
         Args:
             video: a file, or its frames, uint8 (T, H, W, 3), RGB.
             labels: any actions, in your own words; by default those the model was trained on.
             templates: sentences with a hole `{}` for the label; by default the model's own.
-            threshold: name only labels whose score, beside "none of these", reaches this; then
-                the answer may be empty. By default every label is named, and one is the best.
+            threshold: return only labels whose score, beside "none of these", reaches it: 0…1, or
+                "auto" for the calibrated one of each label. By default all labels are returned.
 
         Raises:
             FileNotFoundError: there is no such file.
-            ValueError: the video cannot be decoded within the limits, frames are not as they
-                should be, a label is empty or given twice, a template has no hole.
+            ValueError: the video cannot be decoded within the limits, the frames are of another
+                type or shape, a label is empty or given twice, a template has no hole.
         """
         scoring.check_threshold(threshold)
         if frames.is_file(video):
             self._decoders[0].start()  # while the labels are embedded
         else:
             video = frames.check(video)
-        labels = self._labels.choose(labels)
+        labels = self.choose_labels(labels)
         scores = self.scorer(labels, templates, beside_none=threshold is not None)
         embedding = self.embed_frames(self.read_frames(video))
         return scoring.rank(scores(embedding[None])[0], labels, threshold, self.model.calibration)
@@ -146,48 +136,52 @@ class Recognizer:
         *,
         threshold: Threshold | None = None,
         keep_frames: bool = False,
-        on_progress: Callable[[int, int], None] = lambda done, total: None,
+        on_progress: Progress = lambda done, total: None,
     ) -> Iterator[Answer]:
-        """Answer for many files, in their order; the next ones are decoded meanwhile.
+        """Recognize many files, in their order; the next ones are decoded meanwhile.
 
         Args:
-            videos: files.
+            videos: files; one that cannot be read yields an `Answer` with an error.
             labels: as in `recognize`.
             templates: as in `recognize`.
             threshold: as in `recognize`.
-            keep_frames: give the frames with each answer; they take two megabytes, say.
+            keep_frames: return each clip's frames with its answer (about 2 MB).
             on_progress: as in `embed_labels`.
 
         Raises:
-            ValueError: labels or templates are wrong, or a video is no file. A file that cannot be
-                read is an answer that says why.
+            ValueError: labels or templates are wrong, or a video is not a path.
         """
         scoring.check_threshold(threshold)
         if frames.is_file(videos):
             raise ValueError(f"videos: {str(videos)!r} is one path; give a list of them")
         self._decoders[0].start()  # while the labels are embedded
-        labels = self._labels.choose(labels)
+        labels = self.choose_labels(labels)
         scores = self.scorer(
             labels, templates, beside_none=threshold is not None, on_progress=on_progress
         )
         paths = (frames.as_file(video, "recognize_all") for video in videos)
-        found = prefetch_frames(paths, self._middles, self.model.encoder.short_side, self._decoders)
-        clips_at_once = encode.clips_at_once(self.model)
+        decoded = prefetch_frames(
+            paths, self._frame_indices, self.model.encoder.short_side, self._decoders
+        )
 
-        def answer(some: list[tuple[Path, np.ndarray | Exception]]) -> list[Answer]:
-            given = [taken for _, taken in some if isinstance(taken, np.ndarray)]
-            clips = [encode.make_clip(self.model, taken) for taken in given]
+        def answer(batch: list[tuple[Path, np.ndarray | Exception]]) -> list[Answer]:
+            clips = [
+                encode.make_clip(self.model, frames)
+                for _, frames in batch
+                if isinstance(frames, np.ndarray)
+            ]
             rows = iter(scores(encode.embed_clips(self.model, torch.stack(clips))) if clips else ())
             answers = []
-            for video, taken in some:
-                if isinstance(taken, Exception):
-                    answers.append(Answer(video, [], error=str(taken)))
+            for video, frames_or_error in batch:
+                if isinstance(frames_or_error, Exception):
+                    answers.append(Answer(video, [], error=str(frames_or_error)))
                     continue
                 ranked = scoring.rank(next(rows), labels, threshold, self.model.calibration)
-                answers.append(Answer(video, ranked, taken if keep_frames else None))
+                answers.append(Answer(video, ranked, frames_or_error if keep_frames else None))
             return answers
 
-        batches = iter(lambda: list(itertools.islice(found, clips_at_once)), [])
+        batch_size = encode.clips_at_once(self.model)
+        batches = iter(lambda: list(itertools.islice(decoded, batch_size)), [])
         for answers in encode.parallel_map(answer, batches, self.model):
             yield from answers
 
@@ -198,21 +192,21 @@ class Recognizer:
         templates: Sequence[str] | None = None,
         *,
         threshold: Threshold = "auto",
-        settings: Settings = _USUAL,
+        settings: Settings = _DEFAULT_SETTINGS,
     ) -> list[Moment]:
-        """Say when each label fits, by their beginnings; where none of them does, nothing is said.
+        """Find when each label occurs, in order of time.
 
         Args:
-            video: a file; it is read through once, and its frames are looked at once, ever.
+            video: a file; its frames are encoded once and cached.
             labels: as in `recognize`.
             templates: as in `recognize`.
-            threshold: the score that a moment reaches; "auto": what was fitted for each label, and
-                what the settings say for others.
-            settings: rate, windows and lengths.
+            threshold: score that a moment reaches; "auto": the calibrated one of each label, or
+                that of the settings.
+            settings: frame rate, windows, lengths.
 
         Raises:
             FileNotFoundError: there is no such file.
-            ValueError: as in `recognize`, or the model is not made for timelines.
+            ValueError: as in `recognize`, or the model cannot make timelines.
         """
         found = self.find_moments(video, labels, templates, threshold=threshold, settings=settings)
         return list(found.moments)
@@ -224,32 +218,17 @@ class Recognizer:
         templates: Sequence[str] | None = None,
         *,
         threshold: Threshold = "auto",
-        settings: Settings = _USUAL,
+        settings: Settings = _DEFAULT_SETTINGS,
         on_progress: Callable[[int], None] = lambda num_frames: None,
     ) -> Timeline:
-        """Do what `timeline` does, and give the scores over time as well.
+        """Do what `timeline` does, and return the scores over time as well.
 
-        Args:
-            video: as in `timeline`.
-            labels: as in `timeline`.
-            templates: as in `timeline`.
-            threshold: as in `timeline`.
-            settings: as in `timeline`.
-            on_progress: called with how many frames have been encoded.
+        `on_progress` is called with the number of encoded frames.
         """
-        scoring.check_threshold(threshold)
         path = frames.as_file(video, "timeline")
-        labels = self._labels.choose(labels)
-        score = self.scorer(labels, templates, beside_none=True)
-        return file.find(
-            self.model,
-            path,
-            labels,
-            score,
-            settings.reaching(threshold, self.model.calibration.thresholds),
-            self._decoders[0].stream_frames,
-            on_progress,
-        )
+        labels, score, settings = self._for_moments(labels, templates, threshold, settings)
+        read = self._decoders[0].stream_frames
+        return file.find(self.model, path, labels, score, settings, read, on_progress)
 
     def watch(
         self,
@@ -258,12 +237,12 @@ class Recognizer:
         templates: Sequence[str] | None = None,
         *,
         threshold: Threshold = "auto",
-        settings: Settings = _USUAL,
-        watching: Watching = _AS_IT_COMES,
+        settings: Settings = _DEFAULT_SETTINGS,
+        watching: Watching = _DEFAULT_WATCHING,
         on_note: Note = lambda note: None,
         is_stopped: Callable[[], bool] = lambda: False,
     ) -> Generator[Event]:
-        """Tell when each label begins and ends to be seen, as it happens.
+        """Report when each label begins and ends in a live source.
 
         Args:
             source: a file, a camera (/dev/video0), an rtsp://, http(s):// or udp:// address, or a
@@ -272,65 +251,53 @@ class Recognizer:
             templates: as in `recognize`.
             threshold: as in `timeline`.
             settings: as in `timeline`; the same frames give the same moments.
-            watching: how the source is read: in real time, how long a frame or a connection may
-                be late, how often to connect again.
-            on_note: told of connections made and lost, from another thread, and of frames dropped.
-            is_stopped: asked several times a second; when it says so, what is open is ended.
+            watching: real time or not, timeouts, number of reconnects.
+            on_note: called with notes on connections, from another thread, and on dropped frames.
+            is_stopped: called several times a second; True ends what is open and returns.
 
         Yields:
             `Began` and `Ended` for each moment, and a `Slot` with the scores of all labels for each
             stride, as soon as they are certain.
 
         Raises:
-            ValueError: as in `timeline`, or the source is nothing that can be watched.
+            ValueError: as in `timeline`, or the source cannot be watched.
             ConnectionError: there is no connection, and no retry left.
         """
-        scoring.check_threshold(threshold)
         if not isinstance(source, str):
             source = str(frames.as_file(source, "watch"))
         address = parse_address(source)
-        labels = self._labels.choose(labels)
-        score = self.scorer(labels, templates, beside_none=True)
-        chosen = settings.reaching(threshold, self.model.calibration.thresholds)
+        labels, score, settings = self._for_moments(labels, templates, threshold, settings)
         return watch.watch(
-            self.model, address, labels, score, chosen, watching, on_note, is_stopped
+            self.model, address, labels, score, settings, watching, on_note, is_stopped
         )
 
     def read_frames(self, video: Video) -> UInt8[np.ndarray, "T H W 3"]:
-        """Read the frames that the model takes, chosen as in its training.
+        """Read the frames that the model takes, sampled as in its training.
 
         Raises:
             FileNotFoundError: there is no such file.
-            ValueError: the video cannot be decoded within the limits, or frames are not right.
+            ValueError: the video cannot be decoded within the limits, or the frames are wrong.
         """
         short_side = self.model.encoder.short_side
         if frames.is_file(video):
             path, decoder = frames.as_file(video, "read_frames"), self._decoders[0]
-            return decoder.read_frames(path, self._middles(decoder.probe(path)), short_side)
-        given = frames.check(video)
-        indices = self._frame_numbers(len(given))
-        return transforms.resize_short_side(given[indices], short_side)
+            return decoder.read_frames(path, self._frame_indices(decoder.probe(path)), short_side)
+        array = frames.check(video)
+        return transforms.resize_short_side(array[self._sample(len(array))], short_side)
 
     def embed_frames(self, frames: UInt8[np.ndarray, "T H W 3"]) -> Float[Tensor, " D"]:
-        """Embed frames that `read_frames` gave as one clip."""
+        """Embed the frames of `read_frames` as one clip."""
         return encode.embed_clips(self.model, encode.make_clip(self.model, frames)[None])[0]
 
     def embed_labels(
         self,
         labels: Sequence[str],
         templates: Sequence[str] | None = None,
-        on_progress: Callable[[int, int], None] = lambda done, total: None,
+        on_progress: Progress = lambda done, total: None,
         *,
         raw: bool = False,
     ) -> Float[Tensor, "K N D"]:
-        """Embed every label in every template; what was embedded before is not embedded again.
-
-        Args:
-            labels: any actions, in your own words.
-            templates: sentences with a hole `{}`; by default the model's own.
-            on_progress: told how many of the new prompts are done, and how many there are.
-            raw: leave the labels as they are instead of making words of them.
-        """
+        """Embed every label in every template; see `LabelEmbedder.embed`."""
         return self._labels.embed(labels, templates, on_progress, raw=raw)
 
     def choose_labels(self, labels: Sequence[str] | None) -> Sequence[str]:
@@ -339,7 +306,7 @@ class Recognizer:
 
     @property
     def templates(self) -> tuple[str, ...]:
-        """The templates that are used when none are given: those of the model's training."""
+        """The default templates: those of the model's training."""
         return self._labels.templates
 
     def scorer(
@@ -348,24 +315,36 @@ class Recognizer:
         templates: Sequence[str] | None = None,
         *,
         beside_none: bool,
-        on_progress: Callable[[int, int], None] = lambda done, total: None,
-    ) -> Callable[[Float[Tensor, "B D"]], Float[Tensor, "B N"]]:
-        """Embed the labels and give what scores them for clip embeddings.
+        on_progress: Progress = lambda done, total: None,
+    ) -> Scorer:
+        """Embed the labels and return a function from clip embeddings to scores.
 
         Args:
             labels: as in `recognize`.
             templates: as in `recognize`.
-            beside_none: score them beside "none of these" instead of only among themselves.
+            beside_none: compare with "none of these" too, not only among the labels.
             on_progress: as in `embed_labels`.
         """
         return self._labels.scorer(labels, templates, beside_none, on_progress)
 
-    def _middles(self, info: VideoInfo) -> Int64[np.ndarray, " T"]:
-        return self._frame_numbers(info.num_frames)
+    def _for_moments(
+        self,
+        labels: Sequence[str] | None,
+        templates: Sequence[str] | None,
+        threshold: Threshold,
+        settings: Settings,
+    ) -> tuple[Sequence[str], Scorer, Settings]:
+        """Return what a timeline needs: labels, their scorer, and settings with thresholds."""
+        scoring.check_threshold(threshold)
+        labels = self.choose_labels(labels)
+        score = self.scorer(labels, templates, beside_none=True)
+        return labels, score, settings.reaching(threshold, self.model.calibration.thresholds)
 
-    def _frame_numbers(self, available: int) -> Int64[np.ndarray, " T"]:
-        """Choose frames as in the model's training; exact ones where that took keyframes."""
+    def _frame_indices(self, info: VideoInfo) -> Int64[np.ndarray, " T"]:
+        return self._sample(info.num_frames)
+
+    def _sample(self, num_available: int) -> Int64[np.ndarray, " T"]:
         num_frames = self.model.config.num_frames
         if self.model.task.sampling == "dense":
-            return sampling.dense(available, num_frames, sampling.DENSE_STRIDE)[0]
-        return sampling.segment_middles(available, num_frames)
+            return sampling.dense(num_available, num_frames, sampling.DENSE_STRIDE)[0]
+        return sampling.segment_middles(num_available, num_frames)

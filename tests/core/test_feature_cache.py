@@ -278,7 +278,7 @@ def test_what_is_read_again_and_again_is_read_from_the_disk_once_within_a_bound(
     features = FeatureCache(MADE_BY, tmp_path / "cache")
     keys = [features.key(video, MIDDLES) for video in videos]
     features.fill(keys, Tower())
-    monkeypatch.setattr(cache, "MAX_BYTES_READ_AGAIN", 300)  # three of 128 bytes
+    monkeypatch.setattr(cache, "MAX_BYTES_IN_MEMORY", 300)  # three of 128 bytes
     again, from_disk = FeatureCache(MADE_BY, tmp_path / "cache"), []
     get = again.store.get
     monkeypatch.setattr(again.store, "get", lambda name: from_disk.append(name) or get(name))

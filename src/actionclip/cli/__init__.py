@@ -1,5 +1,8 @@
-"""The command line: a command parses its arguments, calls the library, prints what it gives."""
+"""The command line: one module a command; it parses arguments, calls the library, prints."""
 
-from actionclip.cli.app import main
 
-__all__ = ["main"]
+def main() -> None:
+    """Run the `actionclip` program."""
+    from actionclip.cli import __main__
+
+    __main__.main()

@@ -1,4 +1,4 @@
-"""`actionclip cache`: where the cache lies, how large it is, and how to empty it."""
+"""`actionclip cache`: shows where the cache is and how large, or empties it."""
 
 from __future__ import annotations
 
@@ -8,20 +8,19 @@ from typing import Annotated
 
 import typer
 
-from actionclip.cli import terminal
+from actionclip.cli import options, terminal
 
 
 def cache(
     action: Annotated[
         str, typer.Argument(metavar="[clear]", help="Empty the cache.", show_default=False)
     ] = "",
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+    as_json: options.AsJson = False,
 ) -> None:
-    """Show where the cache lies and how large it is, or empty it.
+    """Show where the cache is and how large, or empty it.
 
-    It holds features of videos and embeddings of prompts that were computed before. It takes at
-    most 20 GB, or as many as the variable ACTIONCLIP_CACHE_GB says; what was not used for the
-    longest time is removed first. Everything in it is computed again when it is needed.
+    It holds features of videos and embeddings of prompts; what is missing is computed again. It
+    takes at most 20 GB, or ACTIONCLIP_CACHE_GB; the least recently used entries are removed first.
     """
     if action not in ("", "clear"):
         raise ValueError(f"cache: unknown {action!r}; give nothing, or clear")
@@ -37,7 +36,6 @@ def cache(
 
 
 def _show(folder: Path, limit: int, kinds: dict[str, tuple[int, int]], as_json: bool) -> None:
-    """Print number of files and bytes of each kind."""
     sizes = {kind: num_bytes for kind, (_, num_bytes) in kinds.items()}
     total = sum(sizes.values())
     if as_json:

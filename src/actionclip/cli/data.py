@@ -1,4 +1,4 @@
-"""`actionclip data`: look at a data set, write it as a table, or make one on the spot."""
+"""`actionclip data`: checks, converts and makes data sets."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from actionclip.cli import terminal
+from actionclip.cli import options, terminal
 
 data = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
@@ -16,10 +16,6 @@ Data = Annotated[
     typer.Argument(
         metavar="DATA", help="A folder per label, a table (.csv, .tsv, .parquet), a list."
     ),
-]
-Videos = Annotated[
-    Path | None,
-    typer.Option(metavar="FOLDER", help="Where the videos are, if not beside the list."),
 ]
 Labels = Annotated[
     str | None,
@@ -36,19 +32,19 @@ def actionclip_data() -> None:
 @data.command()
 def check(
     data: Data,
-    videos: Videos = None,
+    videos: options.Videos = None,
     labels: Labels = None,
     seed: Seed = 0,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+    as_json: options.AsJson = False,
 ) -> None:
-    """Say what is in a data set and what would break a training; then the exit status is 1."""
+    """Show what a data set contains; exit status 1 if something would break a training."""
     from rich.console import Console
 
     from actionclip.data import check as checking
     from actionclip.data import check_table
     from actionclip.text import label_sets
 
-    with terminal.counter("looking at the videos", "videos") as count:
+    with terminal.counter("checking videos", "videos") as count:
         report = checking.check(
             data, videos, label_sets.find_file(labels) if labels else None, seed, count
         )
@@ -64,7 +60,7 @@ def check(
 def convert(
     data: Data,
     output: Annotated[Path, typer.Argument(metavar="TABLE.csv", help="The table to write.")],
-    videos: Videos = None,
+    videos: options.Videos = None,
     labels: Labels = None,
     seed: Seed = 0,
 ) -> None:
@@ -79,12 +75,12 @@ def convert(
 
 
 make = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
-data.add_typer(make, name="make", help="Make a data set on the spot.")
+data.add_typer(make, name="make", help="Make a data set for a trial.")
 
 
 @make.callback()
 def actionclip_data_make() -> None:
-    """Make a data set on the spot."""
+    """Make a data set for a trial."""
 
 
 @make.command()

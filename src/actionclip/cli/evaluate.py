@@ -1,4 +1,4 @@
-"""`actionclip evaluate`: a model and a data set become numbers with intervals, and reports."""
+"""`actionclip evaluate`: measures a model on a data set, with intervals and reports."""
 
 from __future__ import annotations
 
@@ -31,10 +31,7 @@ def evaluate(
         Path | None,
         typer.Option(metavar="DATA", help="A folder per label, a table, a list, a benchmark."),
     ] = None,
-    videos: Annotated[
-        Path | None,
-        typer.Option(metavar="FOLDER", help="Where the videos are, if not beside the list."),
-    ] = None,
+    videos: options.Videos = None,
     protocol: Annotated[
         str | None,
         typer.Option(
@@ -50,9 +47,7 @@ def evaluate(
         typer.Option(metavar="FILE", help="Labels that the model was trained on; or a set."),
     ] = None,
     templates: options.Templates = None,
-    split: Annotated[
-        str | None, typer.Option(help="train, val, test or all; by default as the protocol has it.")
-    ] = None,
+    split: options.Split = None,
     windows: Annotated[int, typer.Option(min=1, help="Clips of each video.")] = 1,
     crops: Annotated[int, typer.Option(help="Of each clip: 1 or 3.")] = 1,
     seed: Annotated[int, typer.Option(help="Of the draws behind the intervals.")] = 0,
@@ -73,13 +68,13 @@ def evaluate(
         Path | None, typer.Option(metavar="FILE.json", help="Write the JSON document.")
     ] = None,
     batch_size: Annotated[int, typer.Option(min=1, help="Clips at once.")] = 16,
-    workers: Annotated[int, typer.Option(min=0, help="Processes that decode videos.")] = 2,
+    workers: options.Workers = 2,
     device: options.Device = None,
 ) -> None:
-    """Say how good a model is on labelled videos, and how sure that is.
+    """Measure how good a model is on labelled videos, with confidence intervals.
 
     Without --protocol: closed-set for labels that the model was trained on, zero-shot for others,
-    multi-label where videos have several. What `train` made knows what it was trained on.
+    multi-label where videos have several. A checkpoint of `train` knows its labels.
     On several GPUs: `torchrun ... -m actionclip.cli evaluate ...`.
     """
     from actionclip import pages
@@ -87,17 +82,16 @@ def evaluate(
 
     if recipe is None and (model is None or data is None):
         raise ValueError("give a recipe, or --model and --data")
-    if split not in (None, "train", "val", "test", "all"):
-        raise ValueError(f"--split: {split!r} is none of train, val, test, all")
+    chosen_split = options.check_split(split)
     candidates = label_sets.find_file(labels) if labels else None
     learnt = label_sets.find(trained_on) if trained_on else None
     sentences = prompts.read(templates) if templates else None
     if like is not None:
         like = conventions.check(like, "--like")
-    for place in (report, markdown, output):
-        if place is not None:
-            pages.check_place(place)
-    try:
+    for path in (report, markdown, output):
+        if path is not None:
+            pages.check_place(path)
+    with terminal.extra("evaluating needs"):
         from actionclip.cli import trained
         from actionclip.evaluation import evaluate as evaluation
         from actionclip.evaluation import markdown as text
@@ -105,10 +99,6 @@ def evaluate(
         from actionclip.evaluation.evaluate import Conditions
         from actionclip.training import prepare
         from actionclip.training import recipe as recipes
-    except ModuleNotFoundError as error:
-        raise ModuleNotFoundError(
-            f"evaluating needs {error.name}: pip install 'actionclip[train]'"
-        ) from error
 
     given = recipes.read(recipe) if recipe is not None else None
     if model is None:
@@ -137,12 +127,12 @@ def evaluate(
         evaluated.in_precision("auto")
     elif not (sentences or given or evaluated.task.templates):
         subject = dataclasses.replace(subject, templates=prompts.PAPER)
-    with terminal.counter("looking at the videos", "clips") as count:
+    with terminal.counter("encoding videos", "clips") as count:
         found = evaluation.run(
             subject,
             annotations,
             data,
-            Conditions(protocol, split, sampling, windows, crops, seed, chosen),  # type: ignore[arg-type]  # split was checked
+            Conditions(protocol, chosen_split, sampling, windows, crops, seed, chosen),  # type: ignore[arg-type]  # a name of `Task`
             batch_size=batch_size,
             num_workers=workers,
             command=display.writable(shlex.join(["actionclip", *sys.argv[1:]])),
@@ -162,13 +152,13 @@ def evaluate(
         worst = [one.index for one in found.report.worst]
         pictures = strips.draw(found.annotations.examples, worst, found.sampling)
         pages.write(report, page.render(found.report, pictures))
-    for place in (output, markdown, report):
-        if place is not None:
-            terminal.note(f"the report is in {place}")
+    for path in (output, markdown, report):
+        if path is not None:
+            terminal.note(f"the report is in {path}")
 
 
 def _join_processes(device: str | None) -> tuple[str | None, bool]:
-    """Meet the processes that torchrun started; give this one's device, and whether it talks."""
+    """Join the processes of torchrun; return this one's device, and whether it is the first."""
     if int(os.environ.get("WORLD_SIZE", "1")) == 1:
         return device, True
     import torch
@@ -179,7 +169,6 @@ def _join_processes(device: str | None) -> tuple[str | None, bool]:
 
 
 def _print_table(report: Report) -> None:
-    """Print what was asked, and the numbers with their intervals."""
     from rich.console import Console
     from rich.table import Table
 

@@ -1,4 +1,4 @@
-"""`actionclip experiment`: a table or the figure of the paper, trained and measured anew."""
+"""`actionclip experiment`: trains and measures a table or the figure of the paper."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import typer
 from actionclip.cli import options, terminal
 
 CLIPS_PER_ACTION = 24
-"""Of the stick figures that are made where no data is named: minutes on two cores."""
+"""Of the stick figures that are made without --data: minutes on two cores."""
 
 
 def experiment(
@@ -34,18 +34,14 @@ def experiment(
     seeds: Annotated[int, typer.Option(min=1, help="How often each variant is trained.")] = 3,
     device: options.Device = None,
 ) -> None:
-    """Compare the variants that the paper compares, and put its figures beside.
+    """Compare the variants that the paper compares, beside its figures.
 
     "all" are those of the paper. "few-shot" is the protocol: 0, 1, 2, 4, 8 and 16 clips a label.
-    Stopped, it goes on where it was when it is started again. With frozen towers (lite, or no GPU)
-    only the temporal head and what follows the tower are trained.
+    The same command resumes a stopped experiment. With frozen towers (lite, or no GPU) only the
+    temporal head and what follows the tower are trained.
     """
-    try:
+    with terminal.extra("experiments need"):
         from actionclip.experiments import experiment as experiments
-    except ModuleNotFoundError as error:
-        raise ModuleNotFoundError(
-            f"experiments need {error.name}: pip install 'actionclip[train]'"
-        ) from error
     import torch
     from rich.console import Console
     from rich.markdown import Markdown
@@ -74,14 +70,13 @@ def experiment(
                     on_trial=count,
                 )
         except Stopped:
-            terminal.note("stopped and saved; the same command goes on from here")
+            terminal.note("stopped and saved; the same command resumes")
             raise typer.Exit(130) from None
         Console().print(Markdown(page.read_text(encoding="utf-8")))
         terminal.note(f"this table is in {page}")
 
 
 def _stick_figures(folder: Path) -> Path:
-    """Draw the clips, unless they are there."""
     from actionclip.data import stick_figures
 
     if not (folder / "annotations.csv").is_file():

@@ -1,13 +1,18 @@
-"""Options that several commands have, said once."""
+"""Options and arguments that several commands share."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
+DEFAULT_MODEL = "lite"
+
+Words = Annotated[
+    list[str] | None, typer.Argument(metavar="LABEL", help="Actions in your own words.")
+]
 Labels = Annotated[
     str | None,
     typer.Option(metavar="FILE", help="Labels, one a line; or a set: kinetics400, ucf101, ..."),
@@ -21,12 +26,19 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")
 Model = Annotated[
     str, typer.Option(help="lite, a name on a hub, a folder or an official .pt file.")
 ]
-Rate = Annotated[float, typer.Option(help="Frames looked at for each second.")]
+Videos = Annotated[
+    Path | None,
+    typer.Option(metavar="FOLDER", help="Where the videos are, if not beside the list."),
+]
+Split = Annotated[
+    str | None, typer.Option(help="train, val, test or all; by default as the protocol has it.")
+]
+Workers = Annotated[int, typer.Option(min=0, help="Processes that decode videos.")]
+Rate = Annotated[float, typer.Option(help="Frames to encode for each second.")]
 Windows = Annotated[
     list[float] | None,
     typer.Option(
-        metavar="SECONDS",
-        help="How much is looked at together: 2; given several times, all of them.",
+        metavar="SECONDS", help="Length of the windows: 2; given several times, all of them."
     ),
 ]
 Stride = Annotated[
@@ -38,21 +50,37 @@ Threshold = Annotated[
 ]
 
 
-def labels_given(labels: str | None, words: Sequence[str]) -> Sequence[str]:
-    """Give the labels of --labels, or else the words of the command line.
+def read_question(
+    labels: str | None, words: Sequence[str], templates: Path | None, model: str
+) -> tuple[Sequence[str] | None, Sequence[str] | None]:
+    """Return labels, from --labels or the words of the command line, and templates.
+
+    None stands for the labels that a trained model was trained on, and for its templates.
 
     Raises:
         FileNotFoundError: there is no such file or set.
-        ValueError: the file is no list of labels, or a word is the path of a file.
+        ValueError: a file is no list of labels or templates, a label is empty or given twice, or
+            a word is the path of a file.
     """
-    from actionclip.text import label_sets
+    from actionclip.text import label_sets, prompts
+    from actionclip.text import labels as label_lists
 
-    if labels:
-        return label_sets.find(labels)
+    if labels and words:
+        raise ValueError(f"{words[0]!r}: labels are in {labels} already; give one or the other")
     for word in words:
         if Path(word).suffix and Path(word).is_file():
             raise ValueError(
                 f"{word}: a file, not a label; give labels in a file by --labels {word}, and videos"
                 " before the labels"
             )
-    return words
+    sentences = prompts.read(templates) if templates else None
+    if not labels and not words and model != DEFAULT_MODEL:
+        return None, sentences
+    return label_lists.check(label_sets.find(labels) if labels else words), sentences
+
+
+def check_split(split: str | None) -> Literal["train", "val", "test", "all"] | None:
+    """Return the split if it is one, or raise ValueError."""
+    if split not in (None, "train", "val", "test", "all"):
+        raise ValueError(f"--split: {split!r} is none of train, val, test, all")
+    return split

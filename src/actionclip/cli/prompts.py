@@ -1,4 +1,4 @@
-"""`actionclip prompts`: which templates help a model on some data, and which hurt."""
+"""`actionclip prompts`: the accuracy of each template, alone and among the others."""
 
 from __future__ import annotations
 
@@ -21,10 +21,7 @@ def prompts(
     data: Annotated[
         Path, typer.Argument(help="A folder per label, a table, a list.", show_default=False)
     ],
-    videos: Annotated[
-        Path | None,
-        typer.Option(metavar="FOLDER", help="Where the videos are, if not beside the list."),
-    ] = None,
+    videos: options.Videos = None,
     labels: Annotated[
         str | None,
         typer.Option(metavar="FILE", help="Labels to choose from, one a line; or a set."),
@@ -33,37 +30,32 @@ def prompts(
         Path | None,
         typer.Option(metavar="FILE", help="Sentences to compare; by default the paper's sixteen."),
     ] = None,
-    split: Annotated[
-        str | None, typer.Option(help="train, val, test or all; by default test, or else val.")
-    ] = None,
+    split: options.Split = None,
     as_json: options.AsJson = False,
-    workers: Annotated[int, typer.Option(min=0, help="Processes that decode videos.")] = 2,
+    workers: options.Workers = 2,
     device: options.Device = None,
 ) -> None:
-    """Say for each template how good it is alone, and what the others lose without it.
+    """Measure each template alone, and what the others lose without it.
 
-    A choice made on these clips has to be tried on others before it counts.
+    A choice made on these clips has to be tested on others.
     """
     from actionclip.text import label_sets
     from actionclip.text import prompts as sentences
 
     candidates = label_sets.find_file(labels) if labels else None
     chosen = sentences.read(templates) if templates else sentences.PAPER
-    if split not in (None, "train", "val", "test", "all"):
-        raise ValueError(f"--split: {split!r} is none of train, val, test, all")
-    try:
+    chosen_split = options.check_split(split)
+    with terminal.extra("comparing prompts needs"):
         from actionclip.cli import trained
         from actionclip.evaluation import evaluate as evaluation
         from actionclip.evaluation import prompt_lab
-    except ModuleNotFoundError as error:
-        raise ModuleNotFoundError(
-            f"comparing prompts needs {error.name}: pip install 'actionclip[train]'"
-        ) from error
 
     annotations = evaluation.read(data, videos, candidates)
     subject = trained.subject(model, templates=chosen, device=device)
-    with terminal.counter("looking at the videos", "clips") as count:
-        lab = prompt_lab.run(subject, annotations, split, num_workers=workers, on_progress=count)
+    with terminal.counter("encoding videos", "clips") as count:
+        lab = prompt_lab.run(
+            subject, annotations, chosen_split, num_workers=workers, on_progress=count
+        )
     if as_json:
         print(display.to_json(lab.to_json(), indent=1))
     else:

@@ -14,17 +14,13 @@ from actionclip.cli import options, terminal
 if TYPE_CHECKING:
     from actionclip.core.scoring import Prediction
 
-DEFAULT_MODEL = "lite"
 NUM_DECODERS = 2
-"""Processes that decode videos; more do not help where frames are looked at by a CPU."""
+"""Processes that decode videos; more do not help where a CPU encodes the frames."""
 
 
 def recognize(
     video: Annotated[str, typer.Argument(help="A video, or a folder of them.", show_default=False)],
-    label: Annotated[
-        list[str] | None,
-        typer.Argument(metavar="LABEL", help="Actions in your own words."),
-    ] = None,
+    label: options.Words = None,
     labels: options.Labels = None,
     model: Annotated[
         str | None,
@@ -49,30 +45,27 @@ def recognize(
     ] = None,
     device: options.Device = None,
 ) -> None:
-    """Say which of the labels each video shows; of a trained model by default its own labels.
+    """Rank the labels for each video; a trained model has labels of its own.
 
     Further videos and folders may follow the first: an argument that ends like a video (.mp4,
     .avi, ...) or is a folder written with a slash. With --labels, every argument is one.
     """
     from actionclip import pages
-    from actionclip.text import labels as label_lists
-    from actionclip.text import prompts
     from actionclip.video import files
     from actionclip.video.decoder import Decoder
 
     arguments = [video, *(label or [])]
-    num_places = len(arguments) if labels else _count_places(arguments)
-    given = options.labels_given(labels, arguments[num_places:])
-    is_own = not labels and not given and model not in (None, DEFAULT_MODEL)  # the model's labels
-    names = None if is_own else label_lists.check(given)
-    sentences = prompts.read(templates) if templates else None
-    videos = [path for place in arguments[:num_places] for path in files.find(Path(place))]
-    least = terminal.score(threshold)
+    num_paths = len(arguments) if labels else _count_paths(arguments)
+    names, sentences = options.read_question(
+        labels, arguments[num_paths:], templates, model or options.DEFAULT_MODEL
+    )
+    videos = [path for argument in arguments[:num_paths] for path in files.find(Path(argument))]
+    least = terminal.score(threshold) if threshold is not None else None
     if report:
         pages.check_place(report)
     if model is None:
         terminal.note(
-            "the small embedded model `lite` answers;"
+            "using the small embedded model `lite`;"
             " for CLIP's accuracy add --model openai/clip-vit-base-patch16"
         )
     decoders = [Decoder() for _ in videos[:NUM_DECODERS]]
@@ -82,14 +75,15 @@ def recognize(
     from actionclip import report as html
     from actionclip.recognizer import Recognizer
 
-    recognizer = Recognizer.load(model or DEFAULT_MODEL, device=device, decoders=decoders)
+    model = model or options.DEFAULT_MODEL
+    recognizer = Recognizer.load(model, device=device, decoders=decoders)
     names = recognizer.choose_labels(names)
     if len(names) == 1 and least is None:
-        terminal.note("a single label always scores 1; name others to compare it with")
+        terminal.note("a single label always scores 1; give others to compare it with")
     results: list[dict[str, object]] = []
     sections: list[html.Section] = []
     failures: list[str] = []
-    with terminal.counter("reading the labels", "prompts") as count:
+    with terminal.counter("embedding labels", "prompts") as count:
         recognizer.embed_labels(names, sentences, count)
     with terminal.progress("videos") as progress:
         answers = recognizer.recognize_all(
@@ -110,9 +104,7 @@ def recognize(
     if as_json and not (failures and not results):
         print(display.to_json({"results": results}, indent=2))
     if report and sections:
-        page = html.render(
-            sections, model or DEFAULT_MODEL, len(names), has_threshold=least is not None
-        )
+        page = html.render(sections, model, len(names), has_threshold=least is not None)
         pages.write(report, page)
         terminal.note(f"the report is in {report}")
     for failure in failures:
@@ -123,8 +115,8 @@ def recognize(
         raise typer.Exit(2)
 
 
-def _count_places(arguments: Sequence[str]) -> int:
-    """Count the arguments that are videos or folders; they stand before the labels."""
+def _count_paths(arguments: Sequence[str]) -> int:
+    """Count the videos and folders, which stand before the labels."""
     from actionclip.video import files
 
     for number, argument in enumerate(arguments[1:], start=1):
@@ -135,7 +127,6 @@ def _count_places(arguments: Sequence[str]) -> int:
 
 
 def _print_table(video: Path, predictions: Sequence[Prediction]) -> None:
-    """Print one answer: a line for the video, then a line for each label with its bar."""
     from rich.console import Console
     from rich.table import Table
 

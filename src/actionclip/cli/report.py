@@ -1,4 +1,4 @@
-"""`actionclip report`: what is done with the reports of evaluations."""
+"""`actionclip report`: compares the reports of evaluations."""
 
 from __future__ import annotations
 
@@ -34,16 +34,12 @@ def compare(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
-    """Say which clips B has right and A wrong, the other way round, and whether by luck."""
+    """List the clips that B has right and A wrong, and the reverse, with a test of significance."""
     from actionclip import pages
 
-    try:
+    with terminal.extra("comparing needs"):
         from actionclip.evaluation import compare as comparing
         from actionclip.evaluation import report as reports
-    except ModuleNotFoundError as error:
-        raise ModuleNotFoundError(
-            f"comparing needs {error.name}: pip install 'actionclip[train]'"
-        ) from error
 
     if html:
         pages.check_place(html)
@@ -58,7 +54,6 @@ def compare(
 
 
 def _print(comparison: Comparison) -> None:
-    """Print the verdict, the numbers, and the first of the clips that changed."""
     from rich.console import Console
     from rich.text import Text
 

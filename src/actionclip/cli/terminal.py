@@ -1,4 +1,4 @@
-"""What the program says beside its answers: notes, warnings, errors and progress, all on stderr."""
+"""Notes, warnings, errors and progress bars of the program, all on stderr."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Literal, overload
+from typing import TYPE_CHECKING, Literal
 
 from actionclip import display
 
@@ -26,34 +26,40 @@ _REFUSALS = {
     errno.ENOTDIR: "a part of this path is a file, not a folder; check the path",
     errno.EROFS: "this disk can only be read; choose another place",
 }
-"""What the system refuses, and what to do about it."""
+"""Errors of the system, and what to do about them."""
 
 
 def note(message: str) -> None:
-    """Print something that is good to know, on one line."""
+    """Print a note on one line."""
     print(f"note: {display.one_line(message)}", file=sys.stderr)
 
 
 def progress_line(message: str) -> None:
-    """Print a line of progress, where there is no terminal that a bar is shown on."""
+    """Print a line of progress where no bar is shown."""
     if not sys.stderr.isatty():
         print(message, file=sys.stderr, flush=True)
 
 
 def error(message: object) -> None:
-    """Print what is wrong, on one line; of an error that collects several, a line each."""
+    """Print an error on one line; one with `lines` on a line each."""
     if isinstance(message, OSError) and message.filename is not None:
-        message = _refused_by_the_system(message)
+        path = os.fsdecode(message.filename2 or message.filename)
+        words = (message.strerror or "cannot be used").lower()
+        why = _REFUSALS.get(message.errno or 0, f"{words}; check the path and the disk")
+        message = f"{path}: {why}"
     for line in getattr(message, "lines", [message]):
         print(f"error: {display.one_line(line)}", file=sys.stderr)
 
 
-def _refused_by_the_system(error: OSError) -> str:
-    """Say what the system does not do with a path, and what to do about it."""
-    path = os.fsdecode(error.filename2 or error.filename)
-    words = (error.strerror or "cannot be used").lower()
-    why = _REFUSALS.get(error.errno or 0, f"{words}; check the path and the disk")
-    return f"{path}: {why}"
+@contextmanager
+def extra(purpose: str) -> Iterator[None]:
+    """Turn a missing module into an error that names the extra, for the program to print."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError(
+            f"{purpose} {error.name}: pip install 'actionclip[train]'"
+        ) from error
 
 
 def markup(text: object) -> str:
@@ -63,18 +69,12 @@ def markup(text: object) -> str:
     return escape(display.one_line(text))
 
 
-@overload
-def score(written: str) -> float | Literal["auto"]: ...
-@overload
-def score(written: None) -> None: ...
-def score(written: str | None) -> float | Literal["auto"] | None:
-    """Read what --threshold was given.
+def score(written: str) -> float | Literal["auto"]:
+    """Parse --threshold.
 
     Raises:
         ValueError: it is neither a score nor "auto".
     """
-    if written is None:
-        return None
     if written == "auto":
         return "auto"
     try:
@@ -89,8 +89,6 @@ def score(written: str | None) -> float | Literal["auto"] | None:
 
 
 class _Labelled(logging.Formatter):
-    """Notes below warnings, warnings from there on."""
-
     def format(self, record: logging.LogRecord) -> str:
         kind = "warning" if record.levelno >= logging.WARNING else "note"
         return f"{kind}: {display.one_line(super().format(record))}"
@@ -98,7 +96,7 @@ class _Labelled(logging.Formatter):
 
 @contextmanager
 def showing_log() -> Iterator[None]:
-    """Print what the library logs meanwhile, one line each: notes and warnings."""
+    """Print what the library logs meanwhile, one line each."""
     handler = logging.StreamHandler()
     handler.setFormatter(_Labelled("%(message)s"))
     library = logging.getLogger("actionclip")
@@ -149,7 +147,7 @@ def progress(unit: str) -> Progress:
 
 @contextmanager
 def counter(description: str, unit: str) -> Iterator[Callable[[int, int], None]]:
-    """Show a progress bar; call what it gives with how many are done, and of how many."""
+    """Show a progress bar; yield a function to call with the numbers done and in total."""
     with progress(unit) as bar:
         task = bar.add_task(description, total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from actionclip.cli import options, terminal
-from actionclip.cli.recognize import DEFAULT_MODEL
 
 if TYPE_CHECKING:
     from actionclip.timeline.moments import Moment
@@ -17,12 +16,9 @@ if TYPE_CHECKING:
 
 def timeline(
     video: Annotated[Path, typer.Argument(help="A video.", show_default=False)],
-    label: Annotated[
-        list[str] | None,
-        typer.Argument(metavar="LABEL", help="Actions in your own words."),
-    ] = None,
+    label: options.Words = None,
     labels: options.Labels = None,
-    model: options.Model = DEFAULT_MODEL,
+    model: options.Model = options.DEFAULT_MODEL,
     templates: options.Templates = None,
     as_json: options.AsJson = False,
     csv: Annotated[
@@ -48,40 +44,32 @@ def timeline(
     threshold: options.Threshold = "auto",
     device: options.Device = None,
 ) -> None:
-    """Say when in a video each of the labels fits; where none of them does, say nothing.
+    """Find when in a video each of the labels occurs.
 
-    The video is read through once; another question to the same video takes its frames from a
-    cache.
+    The features of the video's frames are cached: another question to the same video is quick.
     """
     from actionclip import pages
-    from actionclip.text import labels as label_lists
-    from actionclip.text import prompts
     from actionclip.timeline.settings import Settings
     from actionclip.video.decoder import Decoder
 
-    if labels and label:
-        raise ValueError(f"{label[0]!r}: labels are in {labels} already; give one or the other")
-    is_own = not labels and not label and model != DEFAULT_MODEL  # the model's own labels
-    given = options.labels_given(labels, label or [])
-    names = None if is_own else label_lists.check(given)
-    sentences = prompts.read(templates) if templates else None
+    names, sentences = options.read_question(labels, label or [], templates, model)
     least = terminal.score(threshold)
-    for place in (csv, srt, vtt, html, clips):
-        if place:
-            pages.check_place(place)
+    for output in (csv, srt, vtt, html, clips):
+        if output:
+            pages.check_place(output)
     settings = Settings(rate, tuple(window or Settings.window_seconds), stride)
     decoder = Decoder()
     decoder.start()  # while torch is imported
-    num_steps = round(decoder.probe(video).duration_seconds * rate)  # or what is wrong with it
+    num_steps = round(decoder.probe(video).duration_seconds * rate)
 
     from actionclip.recognizer import Recognizer
     from actionclip.timeline import cutting, export, page
 
     recognizer = Recognizer.load(model, device=device, decoders=[decoder])
     names = recognizer.choose_labels(names)
-    with terminal.counter("reading the labels", "prompts") as count:
+    with terminal.counter("embedding labels", "prompts") as count:
         recognizer.embed_labels(names, sentences, count)
-    with terminal.counter("looking", "frames") as count:
+    with terminal.counter("encoding", "frames") as count:
         found = recognizer.find_moments(
             video,
             names,
@@ -93,10 +81,10 @@ def timeline(
     moments = found.moments
     if as_json:
         print(export.to_json(str(video), moments))
-    for place, write in ((csv, export.to_csv), (srt, export.to_srt), (vtt, export.to_vtt)):
-        if place:
-            pages.write(place, write(moments))
-            terminal.note(f"{len(moments)} moments are in {place}")
+    for output, write in ((csv, export.to_csv), (srt, export.to_srt), (vtt, export.to_vtt)):
+        if output:
+            pages.write(output, write(moments))
+            terminal.note(f"{len(moments)} moments are in {output}")
     if html:
         pages.write(html, page.render(found, video, html, model))
         terminal.note(f"the page is in {html}")
@@ -109,7 +97,6 @@ def timeline(
 
 
 def _print_table(video: Path, moments: Sequence[Moment]) -> None:
-    """Print a line for the video, then one for each moment, with a bar for its score."""
     from rich.console import Console
     from rich.table import Table
 

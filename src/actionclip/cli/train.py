@@ -1,4 +1,4 @@
-"""`actionclip train`: a recipe, or only a folder of clips, becomes a trained checkpoint."""
+"""`actionclip train`: trains a checkpoint by a recipe, or from only a folder of clips."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def train(
     recipe: Annotated[
-        Path | None, typer.Argument(metavar="RECIPE.toml", help="What to train, and how.")
+        Path | None, typer.Argument(metavar="RECIPE.toml", help="Model, data, training.")
     ] = None,
     data: Annotated[
         Path | None,
@@ -41,7 +41,7 @@ def train(
         typer.Option(metavar="DIR", help="The folder of the run; runs/NAME by default."),
     ] = None,
     resume: Annotated[
-        bool, typer.Option("--resume", help="Go on with the run in DIR, if there is one.")
+        bool, typer.Option("--resume", help="Continue the run in DIR, if there is one.")
     ] = False,
     like: Annotated[
         str, typer.Option(help="official: train and test as the official code does.")
@@ -50,7 +50,7 @@ def train(
 ) -> None:
     """Train a model on your clips; DIR/best and DIR/last are checkpoints for --model.
 
-    With --data the recipe is chosen for you and printed; it is also kept in DIR/recipe.toml.
+    With --data a recipe is chosen, printed and written to DIR/recipe.toml.
     On several GPUs or machines: `torchrun ... -m actionclip.cli train RECIPE.toml`.
     """
     if (recipe is None) == (data is None):
@@ -69,13 +69,9 @@ def train(
     output = output or Path("runs") / named_after.resolve().stem
 
     chosen = conventions.check(like, "--like")
-    try:
+    with terminal.extra("training needs"):
         from actionclip.training import fit
         from actionclip.training import recipe as recipes
-    except ModuleNotFoundError as error:
-        raise ModuleNotFoundError(
-            f"training needs {error.name}: pip install 'actionclip[train]'"
-        ) from error
     from actionclip.text import text_files
     from actionclip.training.train import Stopped
 
@@ -116,7 +112,7 @@ def train(
                 on_epoch=_print_epoch if is_first else lambda epoch: None,
             )
     except Stopped:
-        terminal.note(f"stopped and saved; go on by adding: --output {output} --resume")
+        terminal.note(f"stopped and saved; to continue add: --output {output} --resume")
         raise typer.Exit(130) from None
     if is_first:
         _print_result(output)
@@ -131,7 +127,7 @@ def _suggested(
     device: str | None,
     like: conventions.Like,
 ) -> str:
-    """Choose a recipe and print it; a run that goes on keeps the one it began with."""
+    """Choose a recipe and print it; a continued run has one already."""
     import torch
 
     from actionclip.training import recipe as recipes
@@ -149,7 +145,7 @@ def _suggested(
 
 
 def _print_epoch(epoch: Epoch) -> None:
-    """Print a line, where there is no terminal that the progress bar is shown on."""
+    """Print a line where no progress bar is shown."""
     scores = "  ".join(f"{name} {value:.1%}" for name, value in epoch.metrics.items())
     terminal.progress_line(
         f"epoch {epoch.epoch}/{epoch.num_epochs}  loss {epoch.loss:.4f}  {scores}"
@@ -158,7 +154,7 @@ def _print_epoch(epoch: Epoch) -> None:
 
 
 def _print_result(output: Path) -> None:
-    """Print what the best epoch reached and on which clips, and the mixtures with the start."""
+    """Print the score of the best epoch, and those of interpolations with the start."""
     from actionclip.evaluation import selection
     from actionclip.training.run_folder import RunFolder
 

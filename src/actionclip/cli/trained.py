@@ -1,4 +1,4 @@
-"""A name becomes the subject of an evaluation, with what its checkpoint tells of its training."""
+"""Loads a model to be evaluated, with what its checkpoint says about its training."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ def subject(
 
     Args:
         model: a name or path.
-        recipe: says the templates; by default the checkpoint does.
-        templates: by default those of the recipe or the checkpoint, or else the model's own.
-        trained_on: the labels that it was trained on, in their order; by default the checkpoint's.
-        device: cpu or cuda; a GPU if there is one.
-        precision: of the towers, as in `Recognizer.load`.
+        recipe: its templates come before those of the checkpoint.
+        templates: come before those of the recipe.
+        trained_on: the labels of its training, in their order; by default the checkpoint's.
+        device: as in `Recognizer.load`.
+        precision: as in `Recognizer.load`.
 
     Raises:
         FileNotFoundError: there is no such model.
@@ -64,7 +64,7 @@ def subject(
 
 
 def _task_of_run(checkpoint: Path, *, needs_labels: bool) -> Task:
-    """Find out what an old checkpoint does not say: from the recipe of its run and its data."""
+    """Read what an old checkpoint does not store from its run's recipe and data."""
     kept = checkpoint.parent / "recipe.toml"
     if not (checkpoint.is_dir() and kept.is_file()):
         return Task()

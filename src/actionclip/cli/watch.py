@@ -12,7 +12,6 @@ import typer
 
 from actionclip import display
 from actionclip.cli import options, terminal
-from actionclip.cli.recognize import DEFAULT_MODEL
 
 if TYPE_CHECKING:
     from actionclip.timeline.moments import Began, Ended
@@ -26,12 +25,9 @@ def watch(
             show_default=False,
         ),
     ],
-    label: Annotated[
-        list[str] | None,
-        typer.Argument(metavar="LABEL", help="Actions in your own words."),
-    ] = None,
+    label: options.Words = None,
     labels: options.Labels = None,
-    model: options.Model = DEFAULT_MODEL,
+    model: options.Model = options.DEFAULT_MODEL,
     templates: options.Templates = None,
     rate: options.Rate = 4.0,
     window: options.Windows = None,
@@ -40,8 +36,8 @@ def watch(
     realtime: Annotated[
         bool,
         typer.Option(
-            help="Read a file as fast as it plays, and drop the frames that the model is too slow "
-            "for; or let the source wait, and look at every frame."
+            help="Read a file as fast as it plays and drop the frames that the model is too slow "
+            "for; or let the source wait and encode every frame."
         ),
     ] = True,
     max_delay: Annotated[
@@ -52,25 +48,20 @@ def watch(
     ] = 10.0,
     retries: Annotated[
         int | None,
-        typer.Option(min=0, help="How often in a row to connect again; without end if not given."),
+        typer.Option(min=0, help="Reconnects in a row before giving up; endless by default."),
     ] = None,
     device: options.Device = None,
 ) -> None:
-    """Tell when each of the labels begins and ends to be seen, as it happens.
+    """Report when each of the labels begins and ends, as it happens.
 
-    Each event is a line of JSON; notes about connections and dropped frames go to stderr. Ctrl-C
-    ends it well: what is open is told as ended.
+    Each event is a line of JSON; notes on connections and dropped frames go to stderr. Ctrl-C ends
+    the open moments.
     """
-    from actionclip.text import labels as label_lists
-    from actionclip.text import prompts
     from actionclip.video.connection import parse_address
 
-    parse_address(source)  # says what is wrong with it before anything is loaded
+    parse_address(source)  # refused before anything is loaded
     least = terminal.score(threshold)
-    is_own = not labels and not label and model != DEFAULT_MODEL  # the model's own labels
-    given = options.labels_given(labels, label or [])
-    names = None if is_own else label_lists.check(given)
-    sentences = prompts.read(templates) if templates else None
+    names, sentences = options.read_question(labels, label or [], templates, model)
 
     from actionclip.timeline.arrivals import Watching
     from actionclip.timeline.settings import Settings
@@ -109,7 +100,7 @@ def _line(event: Began | Ended) -> str:
 
 @contextmanager
 def _stopping_on_signals() -> Iterator[threading.Event]:
-    """Let the first Ctrl-C or SIGTERM set an event; the second does what it always does."""
+    """Set an event at the first Ctrl-C or SIGTERM; the second has its usual effect."""
     stopped = threading.Event()
     before = {
         number: signal.signal(number, lambda *_: (stopped.set(), restore()))

@@ -1,9 +1,9 @@
-"""The cache of features and prompts: what one model computed once is looked up afterwards.
+"""The caches of frame features and prompt embeddings.
 
-Features are found by the content of their video, so that a renamed video keeps its features, and a
-replaced one is computed again. The content is hashed before anything is decoded, and features of a
-file that changed meanwhile are not stored. What cannot be stored stays in memory, so that a run
-gives the same numbers without a disk. Knows no videos and no models: the caller computes.
+Features are keyed by the content of their video: a renamed video keeps its features, a replaced one
+is computed again. The content is hashed before anything is decoded, and features of a file that
+changed meanwhile are not stored. What cannot be stored stays in memory, so that a run gives the
+same numbers without a disk.
 
 Shapes:
     N: entries   T: frames of an entry   E: width of the vision tower   D: shared width
@@ -30,21 +30,20 @@ from actionclip.core.store import Store
 logger = logging.getLogger(__name__)
 
 WHOLE_BYTES = 2 * 2**30
-"""Larger videos are known by blocks of them: reading all of one takes minutes, and what claims to
-be a video can be of any size."""
+"""Of larger videos only blocks are hashed: a file that claims to be a video can be of any size."""
 BLOCK_BYTES = 2**20
 NUM_BLOCKS = 256
-MAX_BYTES_READ_AGAIN = 256 * 2**20
-"""Of features that stay in memory after they were read: training reads them in every epoch."""
+MAX_BYTES_IN_MEMORY = 256 * 2**20
+"""Of features that stay in memory once read: training reads them in every epoch."""
 
 Features = Float[Tensor, "T E"]
 Progress = Callable[[int, int], None]
 _Status = tuple[int, int, int, int]
-"""Size, time of change, time of the last change of anything, number of the file."""
+"""Size, mtime, ctime, inode."""
 
 
 class Content(NamedTuple):
-    """What a file held when it was hashed."""
+    """The content of a file when it was hashed."""
 
     video: Path
     digest: str
@@ -53,11 +52,14 @@ class Content(NamedTuple):
     @property
     def is_unchanged(self) -> bool:
         """Whether the file is still the same."""
-        return _is_unchanged(self.video, self.status)
+        try:
+            return _status(self.video) == self.status
+        except OSError:
+            return False
 
 
 class FeatureCache:
-    """The features that one model made, by the keys of their videos and samplings.
+    """The features that one model computed, by video content and sampling.
 
     Example:
         >>> cache = FeatureCache(fingerprint.of_vision(model))
@@ -69,46 +71,58 @@ class FeatureCache:
     def __init__(
         self, made_by: Mapping[str, Any], root: Path | None = None, limit: int = 0
     ) -> None:
-        """Name the place of what one model makes; nothing is read yet.
+        """Open the cache of one model; nothing is read yet.
 
         Args:
-            made_by: all that features depend on besides video and sampling, such as weights,
-                precision, runtime. Plain values; they stand beside the features.
+            made_by: all that features depend on besides video and sampling (weights, precision,
+                runtime), as plain values.
             root: as in `Store`.
             limit: as in `Store`.
         """
         self.store = Store("features", made_by, root, limit)
+        self._not_stored: dict[str, Tensor] = {}
         self._in_memory: dict[str, Tensor] = {}
-        """What could not be stored."""
-        self._read_before: dict[str, Tensor] = {}
-        self._bytes_read_before = 0
+        self._bytes_in_memory = 0
         self._contents: dict[str, Content] = {}
-        """Of which file a key was made."""
+        """By key."""
 
     def content(self, video: Path) -> Content:
-        """Hash a video, before it is decoded.
-
-        The file is read once, a very large one in parts; as long as its size, its times and its
-        number stay, it counts as unchanged.
+        """Hash a video, before it is decoded; hashes are remembered while the file's status stays.
 
         Raises:
             OSError: the video cannot be read.
         """
-        return _content(video, self.store.root)
+        name = hashlib.sha256(os.fsencode(video.resolve())).hexdigest()
+        remembered = self.store.root / "contents" / name[:2] / f"{name}.json"
+        status = _status(video)
+        try:
+            match json.loads(remembered.read_bytes()):
+                case {"status": known, "sha256": str(digest)} if known == list(status):
+                    return Content(video, digest, status)
+        except (OSError, ValueError):
+            pass
+        content = Content(video, _digest(video, status[0]), status)
+        if content.is_unchanged:  # or else it is being written, and nothing read from it is stored
+            try:
+                entry = {"status": status, "sha256": content.digest}
+                store.write(remembered, json.dumps(entry).encode())
+            except OSError as error:
+                store.warn(self.store.root, error)
+        return content
 
     def key(self, video: Path | Content, sampling: Mapping[str, Any]) -> str:
-        """Name an entry by the content of a video and what is taken from it.
+        """Return the key of what is computed from a video.
 
         Args:
-            video: a file that is not decoded yet, or what `content` returned before it was.
-            sampling: which frames, and all that happens to them: plain values.
+            video: a file that is not decoded yet, or its `content`.
+            sampling: which frames, and all that is done to them, as plain values.
 
         Raises:
             OSError: the video cannot be read.
         """
         content = video if isinstance(video, Content) else self.content(video)
-        taken = json.dumps(sampling, sort_keys=True)
-        key = hashlib.sha256(f"{content.digest} {taken}".encode()).hexdigest()
+        sampled = json.dumps(sampling, sort_keys=True)
+        key = hashlib.sha256(f"{content.digest} {sampled}".encode()).hexdigest()
         self._contents[key] = content
         return key
 
@@ -118,58 +132,57 @@ class FeatureCache:
         compute: Callable[[list[int]], Iterable[tuple[int, Features]]],
         on_progress: Progress = lambda done, total: None,
     ) -> None:
-        """Compute what is missing or damaged, and nothing else; each entry is stored at once.
+        """Compute what is missing or damaged; each entry is stored at once.
 
         Args:
-            keys: of all entries that are wanted.
-            compute: is given the places in `keys` of those to compute, and yields place and
-                features, in any order; a video that cannot be read may be left out.
-            on_progress: called with how many of the wanted entries are there, and how many are
-                wanted.
+            keys: of all entries.
+            compute: takes the positions in `keys` to compute, and yields position and features, in
+                any order; videos that cannot be read may be left out.
+            on_progress: called with the numbers of available and of all entries.
         """
         missing = self.missing(keys)
         done = len(keys) - len(missing)
         on_progress(done, len(keys))
-        wanted = frozenset(keys)
-        for place, features in compute(missing) if missing else ():
-            self.add(keys[place], features, wanted)
+        protected = frozenset(keys)
+        for position, features in compute(missing) if missing else ():
+            self.add(keys[position], features, protected)
             done += 1
             on_progress(done, len(keys))
 
-    def add(self, key: str, features: Features, needed: frozenset[str] = frozenset()) -> None:
+    def add(self, key: str, features: Features, protected: frozenset[str] = frozenset()) -> None:
         """Store an entry, if its video is still the one that was hashed.
 
         Args:
-            key: given by `key` before the video was decoded.
+            key: from `key`, before the video was decoded.
             features: of that video.
-            needed: keys of entries that are not removed to make room.
+            protected: keys of entries that are not evicted.
         """
         content = self._contents[key]
         if not content.is_unchanged:
             logger.warning(
                 "%s: changed while it was read; its features are not stored", content.video
             )
-        elif self.store.put(key, {"features": features}, protected=needed):
+        elif self.store.put(key, {"features": features}, protected=protected):
             return
-        self._in_memory[key] = features.detach().cpu().contiguous()
+        self._not_stored[key] = features.detach().cpu().contiguous()
 
     @property
     def is_in_memory(self) -> bool:
         """Whether some features could not be stored."""
-        return bool(self._in_memory)
+        return bool(self._not_stored)
 
     def missing(self, keys: Sequence[str]) -> list[int]:
-        """Return the places of the entries to compute; every other one is read and found whole."""
-        return [place for place, key in enumerate(keys) if self.find(key) is None]
+        """Return the positions of the entries that are absent or damaged."""
+        return [position for position, key in enumerate(keys) if self.find(key) is None]
 
     def find(self, key: str) -> Features | None:
-        """Return the features of an entry; None if they are not known."""
-        if key in self._in_memory:
-            return self._in_memory[key]
+        """Return the features of an entry, or None."""
+        if key in self._not_stored:
+            return self._not_stored[key]
         return (self.store.get(key) or {}).get("features")
 
     def read(self, keys: Sequence[str]) -> Float[Tensor, "N T E"]:
-        """Read entries of the same length; `fill` came first.
+        """Read entries of the same length, after `fill`.
 
         Raises:
             ValueError: one is missing.
@@ -184,33 +197,26 @@ class FeatureCache:
         return torch.stack(found)
 
     def _read(self, key: str) -> Features | None:
-        """Find features that are read again and again, from the disk once if there is room."""
-        if key in self._read_before:
-            return self._read_before[key]
+        if key in self._in_memory:
+            return self._in_memory[key]
         features = self.find(key)
-        if features is not None and self._bytes_read_before < MAX_BYTES_READ_AGAIN:
-            self._read_before[key] = features
-            self._bytes_read_before += features.nbytes
+        if features is not None and self._bytes_in_memory < MAX_BYTES_IN_MEMORY:
+            self._in_memory[key] = features
+            self._bytes_in_memory += features.nbytes
         return features
 
 
 class PromptCache:
-    """The embeddings that one model made of sentences, in tables of those that came together."""
+    """The embeddings that one model computed of sentences, a table for each batch."""
 
     def __init__(
         self, made_by: Mapping[str, Any], root: Path | None = None, limit: int = 0
     ) -> None:
-        """Name the place of what one model makes; nothing is read yet.
-
-        Args:
-            made_by: all that an embedding depends on besides its sentence, as plain values.
-            root: as in `Store`.
-            limit: as in `Store`.
-        """
+        """Open the cache of one model; arguments as in `FeatureCache`."""
         self.store = Store("prompts", made_by, root, limit)
 
     def find(self, sentences: Sequence[str]) -> dict[str, Float[Tensor, " D"]]:
-        """Return the embeddings of those sentences that are known."""
+        """Return the embeddings of those sentences that are stored."""
         wanted = set(sentences)
         found: dict[str, Tensor] = {}
         for name in reversed(self.store.names()):
@@ -228,48 +234,16 @@ class PromptCache:
         return found
 
     def add(self, embeddings: Mapping[str, Float[Tensor, " D"]]) -> None:
-        """Store more; a folder that cannot be written, or a full disk, is a warning."""
+        """Store a table; a folder that cannot be written, or a full disk, is a warning."""
         table = torch.stack([embedding.detach().cpu() for embedding in embeddings.values()])
         sentences = json.dumps(list(embeddings))
         name = f"{time.time_ns():020d}{hashlib.sha256(sentences.encode()).hexdigest()[:12]}"
         self.store.put(name, {"embeddings": table}, {"sentences": sentences})
 
 
-def _content(video: Path, root: Path) -> Content:
-    """Hash a file, or look its hash up, which is remembered as long as its status stays.
-
-    Raises:
-        OSError: the file cannot be read.
-    """
-    name = hashlib.sha256(os.fsencode(video.resolve())).hexdigest()
-    remembered = root / "contents" / name[:2] / f"{name}.json"
-    status = _status(video)
-    try:
-        match json.loads(remembered.read_bytes()):
-            case {"status": known, "sha256": str(digest)} if known == list(status):
-                return Content(video, digest, status)
-    except (OSError, ValueError):
-        pass
-    content = Content(video, _digest(video, status[0]), status)
-    if content.is_unchanged:  # or else it is being written, and nothing read from it is stored
-        try:
-            entry = {"status": status, "sha256": content.digest}
-            store.write(remembered, json.dumps(entry).encode())
-        except OSError as error:
-            store.warn(root, error)
-    return content
-
-
 def _status(video: Path) -> _Status:
     status = video.stat()
     return status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino
-
-
-def _is_unchanged(video: Path, status: _Status) -> bool:
-    try:
-        return _status(video) == status
-    except OSError:
-        return False
 
 
 def _digest(file: Path, num_bytes: int) -> str:

@@ -1,6 +1,6 @@
-"""Frames that a person hands over are checked: only uint8 (T, H, W, 3), RGB, gives right scores.
+"""Checks of videos given as arrays: only uint8 (T, H, W, 3), RGB, is accepted.
 
-Nothing is guessed: frames in 0…1, or with channels first, would give other scores without a word.
+Nothing is converted silently: frames in 0…1, or with channels first, would give other scores.
 
 Shapes:
     T: frames   H W: pixels of a frame
@@ -23,11 +23,7 @@ _WANTED = "give frames as uint8 of shape (T, H, W, 3), RGB"
 
 
 def as_file(video: object, operation: str) -> Path:
-    """Return the path of a video where only a file will do.
-
-    Args:
-        video: what a person handed over.
-        operation: named in the error.
+    """Return the path of a video for an operation that needs a file.
 
     Raises:
         ValueError: it is not a path.
@@ -41,18 +37,15 @@ def as_file(video: object, operation: str) -> Path:
 
 
 def is_file(video: object) -> bool:
-    """Tell a path from frames."""
+    """Return whether it is a path and not frames."""
     return isinstance(video, str | os.PathLike)
 
 
 def check(video: object) -> UInt8[np.ndarray, "T H W 3"]:
-    """Return frames as an array.
-
-    Args:
-        video: an array, a tensor or a list of equally large frames.
+    """Return frames, an array, a tensor or a list of equally large arrays, as one array.
 
     Raises:
-        ValueError: they are not uint8 (T, H, W, 3), or there is none; says what to do.
+        ValueError: they are not uint8 (T, H, W, 3), or there is none.
     """
     frames = _as_array(video)
     shape = " × ".join(map(str, frames.shape)) or "no dimension"
@@ -70,7 +63,8 @@ def check(video: object) -> UInt8[np.ndarray, "T H W 3"]:
 def _as_array(video: object) -> np.ndarray:
     if isinstance(video, Tensor):
         tensor = video.detach().cpu()
-        return (tensor.float() if _is_exotic(tensor) else tensor).numpy()
+        is_half = tensor.is_floating_point() and tensor.itemsize < 4  # NumPy has no bfloat16
+        return (tensor.float() if is_half else tensor).numpy()
     if isinstance(video, np.ndarray):
         return np.asarray(video)
     if isinstance(video, Sequence) and not isinstance(video, str | bytes):
@@ -82,11 +76,6 @@ def _as_array(video: object) -> np.ndarray:
             raise ValueError(f"frames of one video differ in shape: {sizes}; scale them alike")
         return np.stack(frames)
     raise ValueError(f"a video is a file or its frames, not {_name(video)}; {_WANTED}")
-
-
-def _is_exotic(tensor: Tensor) -> bool:
-    """Whether NumPy does not know its type, such as bfloat16."""
-    return tensor.is_floating_point() and tensor.itemsize < 4
 
 
 def _remedy_for_type(frames: np.ndarray) -> str:

@@ -1,7 +1,7 @@
-"""Labels become embeddings, each prompt once: what was embedded before is looked up.
+"""Labels become embeddings; each prompt goes through the text tower once.
 
-In memory for as long as the process lives, and on disk (`cache`) where there are many. Embeddings
-of weights that have changed since are forgotten. Knows no videos.
+Embeddings are cached in memory, and on disk (`cache`) where there are many. Those of weights that
+have changed since are dropped.
 
 Shapes:
     B: clips   K: templates   N: labels   M: texts of the background   S: sentences
@@ -25,24 +25,23 @@ from actionclip.text import labels as label_lists
 from actionclip.text import prompts
 
 PROMPTS_PER_BATCH = 256
-MAX_KEPT_PROMPTS = 100_000
-"""In memory; those on disk are bounded by their size."""
-PROMPTS_WORTH_KEEPING = 64
-"""Fewer are embedded faster than they are looked up on disk."""
+MAX_PROMPTS_IN_MEMORY = 100_000
+MIN_PROMPTS_ON_DISK = 64
+"""Fewer are embedded faster than they are read from the disk."""
 
 Progress = Callable[[int, int], None]
 Scorer = Callable[[Float[Tensor, "B D"]], Float[Tensor, "B N"]]
-"""Gives the scores of labels, 0…1, for embeddings of clips."""
+"""Returns the scores of labels, 0…1, for embeddings of clips."""
 
 
 class LabelEmbedder:
-    """Runs the text tower on prompts that are not known yet; any number of threads may ask."""
+    """Runs the text tower on prompts that are not cached; safe for threads."""
 
     def __init__(self, model: ActionCLIP) -> None:
         self._model = model
-        self._known: dict[str, Float[Tensor, " D"]] = {}
+        self._embeddings: dict[str, Float[Tensor, " D"]] = {}
         self._made_by: object = None
-        """The weights, precision and device that made what is known."""
+        """Weights and precision that made the cached embeddings."""
         self._lock = threading.Lock()
 
     def embed(
@@ -58,8 +57,8 @@ class LabelEmbedder:
         Args:
             labels: any actions.
             templates: sentences with a hole `{}`; by default the model's own.
-            on_progress: called with how many of the new prompts are done, and how many there are.
-            raw: leave the labels as they are instead of making words of them.
+            on_progress: called with the numbers of embedded and of all new prompts.
+            raw: fill in labels as they are instead of as plain words.
 
         Raises:
             ValueError: a label is empty or given twice, a template has not exactly one hole.
@@ -76,17 +75,17 @@ class LabelEmbedder:
     ) -> Float[Tensor, "S D"]:
         """Embed sentences as they are."""
         with self._lock:
-            self._forget_other_weights()
-            new = self._look_up(set(sentences) - self._known.keys())
+            self._drop_stale()
+            new = self._read_from_disk(set(sentences) - self._embeddings.keys())
             for start in range(0, len(new), PROMPTS_PER_BATCH):
                 batch = new[start : start + PROMPTS_PER_BATCH]
-                self._known.update(zip(batch, self._model.embed_texts(batch), strict=True))
+                self._embeddings.update(zip(batch, self._model.embed_texts(batch), strict=True))
                 on_progress(start + len(batch), len(new))
-            if len(new) >= PROMPTS_WORTH_KEEPING:
-                self._on_disk().add({prompt: self._known[prompt] for prompt in new})
-            embeddings = torch.stack([self._known[sentence] for sentence in sentences])
-            while len(self._known) > MAX_KEPT_PROMPTS:
-                self._known.pop(next(iter(self._known)))
+            if len(new) >= MIN_PROMPTS_ON_DISK:
+                self._on_disk().add({prompt: self._embeddings[prompt] for prompt in new})
+            embeddings = torch.stack([self._embeddings[sentence] for sentence in sentences])
+            while len(self._embeddings) > MAX_PROMPTS_IN_MEMORY:
+                self._embeddings.pop(next(iter(self._embeddings)))
             return embeddings
 
     def choose(self, labels: Sequence[str] | None) -> Sequence[str]:
@@ -104,9 +103,9 @@ class LabelEmbedder:
 
     @property
     def templates(self) -> tuple[str, ...]:
-        """The templates that are used when none are given: those of the model's training.
+        """The default templates: those of the model's training.
 
-        Of other models, the sentence encoder of `lite` reads bare labels best; CLIP's relatives
+        Of other models, the sentence encoder of `lite` does best with bare labels; CLIP's relatives
         get the paper's.
         """
         if self._model.task.templates:
@@ -120,16 +119,16 @@ class LabelEmbedder:
         beside_none: bool,
         on_progress: Progress = lambda done, total: None,
     ) -> Scorer:
-        """Embed the labels and return what scores them for clip embeddings.
+        """Embed the labels and return a function from clip embeddings to scores.
 
         Args:
             labels: as in `embed`.
             templates: as in `embed`.
-            beside_none: score them beside "none of these" instead of only among themselves.
+            beside_none: compare with "none of these" too, not only among the labels.
             on_progress: as in `embed`.
 
         Raises:
-            ValueError: as in `embed`, or the model is a classifier that does not know a label.
+            ValueError: as in `embed`, or the model is a classifier without such a label.
         """
         model = self._model
         if model.classifier is not None:
@@ -162,21 +161,21 @@ class LabelEmbedder:
         columns = [own.index(label) for label in labels]
         return lambda features: classifier.logits(features)[:, columns].softmax(dim=-1)
 
-    def _forget_other_weights(self) -> None:
-        """Forget what was embedded before the model was trained, cast or moved."""
+    def _drop_stale(self) -> None:
+        """Drop what was embedded before the model was trained, cast or moved."""
         model = self._model
         version = fingerprint.weights_version(model.encoder, fingerprint.NOT_FOR_TEXTS)
         made_by = (version, model.precision)
         if made_by != self._made_by:
-            self._known.clear()
+            self._embeddings.clear()
             self._made_by = made_by
 
-    def _look_up(self, sentences: set[str]) -> list[str]:
-        """Take from the disk what is there; give what is to be embedded, in the best order."""
-        if len(sentences) >= PROMPTS_WORTH_KEEPING:
+    def _read_from_disk(self, sentences: set[str]) -> list[str]:
+        """Read what is on disk; return the others in the order that is fastest to embed."""
+        if len(sentences) >= MIN_PROMPTS_ON_DISK:
             found = self._on_disk().find(sorted(sentences))
             device = self._model.logit_scale.device
-            self._known.update({prompt: one.to(device) for prompt, one in found.items()})
+            self._embeddings.update({prompt: one.to(device) for prompt, one in found.items()})
             sentences = sentences - found.keys()
         return sorted(sentences, key=self._model.encoder.text_order)
 

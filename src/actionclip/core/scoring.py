@@ -1,9 +1,8 @@
 """Embeddings become scores, and scores predictions: among the labels, or beside "none of these".
 
-Among themselves, some label always wins. "None of these" is therefore one more answer: its
-similarity is what unrelated actions, the background, have with the clip on average, plus a margin,
-so that a label has to fit better than just any words would. Why so and not otherwise is in
-`docs/log.md`. A score depends on no other clip.
+Among themselves, some label always wins. "None of these" is one more answer: its similarity is the
+mean of unrelated actions, the background, plus a margin (`docs/log.md` has the alternatives).
+A score does not depend on other clips.
 
 Shapes:
     B: clips   K: templates   N: labels   M: texts of the background   D: shared width
@@ -27,28 +26,28 @@ from actionclip.model.calibration import Calibration
 from actionclip.text import labels as label_text
 
 Threshold = float | Literal["auto"]
-"""From which score on a label is named: a number, 0…1, or what was fitted for each label."""
+"""The least score of a label that is returned: 0…1, or "auto", what was fitted for each label."""
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """A label and how likely it is, among the labels that were asked for."""
+    """A label and its score among the given labels."""
 
     label: str
     score: float
-    """A probability, 0…1; the scores of one answer add up to 1, unless there was a threshold:
-    then what is missing to 1 is "none of these" and the labels that are not named."""
+    """A probability, 0…1; scores of one video add up to 1, or with a threshold to 1 together with
+    "none of these" and the labels below it."""
 
 
 @dataclass(frozen=True, eq=False)
 class Answer:
-    """What is said of one of many videos."""
+    """The predictions for one of many videos, or why there are none."""
 
     video: Path
     predictions: Sequence[Prediction]
     """Best first; empty if the video cannot be read."""
     frames: UInt8[np.ndarray, "T H W 3"] | None = field(default=None, repr=False)
-    """Those that the model took, about two megabytes; only if they were asked for."""
+    """Those that the model took, only on request."""
     error: str | None = None
     """Why the video cannot be read."""
 
@@ -105,10 +104,10 @@ def with_none(
     temperature: float,
     margin: float,
 ) -> tuple[Float[Tensor, "B N"], Float[Tensor, " B"]]:
-    """Do the same from logits.
+    """Compute the scores of `open_set` from logits.
 
-    Each label counts 1/N, and "none of these" as much as all of them: else a long list would
-    explain anything, for among many labels one fits by chance. Templates are averaged as before.
+    Each label has the weight 1/N, and "none of these" as much as all of them: among many labels one
+    fits by chance.
 
     Args:
         label_logits: of every label in every template.
@@ -139,33 +138,32 @@ def rank(
     threshold: Threshold | None,
     calibration: Calibration,
 ) -> list[Prediction]:
-    """Put the labels that reach the threshold in order, best first.
+    """Return the labels that reach the threshold (None: all), best first.
 
     Args:
-        scores: of the labels.
-        labels: in the order of the scores.
-        threshold: None names all of them.
-        calibration: knows what "auto" means for each label.
+        scores: of the labels, in their order.
+        labels: in any order.
+        threshold: a score, or "auto" for that of the calibration.
+        calibration: has the threshold of each label.
     """
     values: list[float] = scores.tolist()
     ranking: list[int] = scores.argsort(descending=True, stable=True).tolist()
     ranked = [Prediction(labels[place], values[place]) for place in ranking]
     if threshold is None:
         return ranked
-    if threshold == "auto":
-        return [
-            one
-            for one in ranked
-            if one.score >= calibration.threshold_of(label_text.clean(one.label))
-        ]
-    return [one for one in ranked if one.score >= threshold]
+    return [
+        prediction
+        for prediction in ranked
+        if prediction.score
+        >= (
+            calibration.threshold_of(label_text.clean(prediction.label))
+            if threshold == "auto"
+            else threshold
+        )
+    ]
 
 
 def check_threshold(threshold: Threshold | None) -> None:
-    """Make sure that a threshold is one.
-
-    Raises:
-        ValueError: it is no score.
-    """
+    """Raise ValueError for a threshold that is no score."""
     if isinstance(threshold, float) and not 0 <= threshold <= 1:
         raise ValueError(f"threshold: {threshold} is no score; give 0 to 1, or auto")

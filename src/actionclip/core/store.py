@@ -1,9 +1,8 @@
 """Tensors on disk, by name: any number of threads, processes and containers may share a folder.
 
-Every entry is a safetensors file of its own with a checksum of its content; it is written under
-another name and renamed, so that readers get all of it or nothing. Damaged files count as absent.
-When all files are larger than a limit, the least recently used ones are removed. A folder that
-cannot be written is one warning. Knows nothing of what the tensors mean.
+Every entry is a safetensors file with a checksum, written under another name and renamed, so that
+readers get all of it or nothing. Damaged files count as absent. Above a total size the least
+recently used files are evicted. A folder that cannot be written is one warning.
 """
 
 from __future__ import annotations
@@ -54,7 +53,7 @@ def default_folder() -> Path:
 
 
 def max_bytes() -> int:
-    """Return how much room the cache may take.
+    """Return how large the cache may become.
 
     Raises:
         ValueError: `ACTIONCLIP_CACHE_GB` is set and is not a number above 0.
@@ -70,7 +69,7 @@ def max_bytes() -> int:
 
 
 class Usage(NamedTuple):
-    """What lies in the cache."""
+    """The size of a part of the cache."""
 
     num_files: int
     num_bytes: int
@@ -95,12 +94,12 @@ def clear(folder: Path) -> None:
 
 
 class Store:
-    """The entries of one kind that one model made."""
+    """The entries of one kind that one model computed."""
 
     def __init__(
         self, kind: str, made_by: Mapping[str, Any], root: Path | None = None, limit: int = 0
     ) -> None:
-        """Name the folder; nothing is read or written yet.
+        """Open a folder; nothing is read or written yet.
 
         Args:
             kind: one of `KINDS`.
@@ -179,13 +178,13 @@ class Store:
         return True
 
     def _describe(self) -> None:
-        """Write down once what the entries depend on."""
+        """Write `made_by` once, for people who look into the folder."""
         if not self._is_described:
             write(self.folder / "made_by.json", self._made_by.encode())
             self._is_described = True
 
     def _touch(self, path: Path) -> None:
-        """Let an entry count as used now; the time of an hour ago is good enough."""
+        """Count an entry as used now, to the hour."""
         try:
             if time.time() - path.stat().st_mtime > _SECONDS_BETWEEN_TOUCHES:
                 os.utime(path)
@@ -193,7 +192,7 @@ class Store:
             return
 
     def _make_room(self, protected: Collection[str]) -> None:
-        """Remove the least recently used files of all models until the others fit the limit."""
+        """Evict the least recently used files of all models until the others fit the limit."""
         now, mark = time.time(), self.root / "features" / ".swept"
         try:
             is_long_ago = now - mark.stat().st_mtime > _SECONDS_BETWEEN_SWEEPS
@@ -209,11 +208,11 @@ class Store:
             key=lambda file: file.used_at,
         )
         total = sum(file.num_bytes for file in files)
-        needed = {self.path(name) for name in protected}
+        kept = {self.path(name) for name in protected}
         for file in files:
             is_unfinished = file.path.name.startswith(".unfinished")
             is_abandoned = is_unfinished and now - file.used_at > _ABANDONED_SECONDS
-            is_too_much = total > self._limit and not is_unfinished and file.path not in needed
+            is_too_much = total > self._limit and not is_unfinished and file.path not in kept
             if is_abandoned or is_too_much:
                 self._remove(file.path)
                 total -= file.num_bytes
@@ -245,7 +244,7 @@ def warn(root: Path, error: OSError) -> None:
     else:
         reason = f"{root}: the cache cannot be written ({error.strerror or error})"
     logger.warning(
-        "%s; results are the same, but are not kept for the next time; "
+        "%s; results are the same, but are not cached for the next time; "
         "set XDG_CACHE_HOME to a folder that can be written",
         reason,
     )
