@@ -1,0 +1,1 @@
+"""BlazePose's two networks as ONNX files, and the script that makes them."""

@@ -1,0 +1,88 @@
+import numpy as np
+import pytest
+
+tracking = pytest.importorskip(
+    "actionclip.model.encoders.pose_tracking", reason="the extra 'lite' is not installed"
+)
+from actionclip.model.encoders import blazepose  # noqa: E402
+
+HEIGHT, WIDTH = 90, 160
+
+
+class Scene:
+    """People where functions put them; a frame's first pixel is its number."""
+
+    def __init__(self, *people, seen_by_detector=lambda number: True):
+        self.people = people
+        self.seen_by_detector = seen_by_detector
+
+    def frames(self, number):
+        frames = np.zeros((number, HEIGHT, WIDTH, 3), np.uint8)
+        frames[:, 0, 0, 0] = range(number)
+        return frames
+
+    def regions(self, frame):
+        number = int(frame[0, 0, 0])
+        places = [place for person in self.people if (place := person(number)) is not None]
+        return np.array(places, np.float32).reshape(-1, 4)
+
+    def detect(self, frame):
+        regions = self.regions(frame)
+        regions = regions if self.seen_by_detector(int(frame[0, 0, 0])) else regions[:0]
+        return regions, np.ones(len(regions), np.float32)
+
+    def read(self, frames, regions):
+        poses = [self._read(*each) for each in zip(frames, regions, strict=True)]
+        return blazepose.Poses(*map(np.stack, zip(*poses, strict=True)))
+
+    def _read(self, frame, region):
+        near = [p for p in self.regions(frame) if np.hypot(*(p[:2] - region[:2])) < p[2] / 2]
+        near.sort(key=lambda p: np.hypot(*(p[:2] - region[:2])))
+        person = near[0] if near else region
+        points = np.tile(np.append(person[:2], 0), (33, 1))
+        return points, np.ones(33), points, np.float32(len(near) > 0), person
+
+
+@pytest.fixture
+def follow(monkeypatch):
+    def run(scene, number=20, max_people=1):
+        monkeypatch.setattr(blazepose, "detect", scene.detect)
+        monkeypatch.setattr(blazepose, "read", scene.read)
+        return tracking.landmarks(scene.frames(number), np.arange(number) / 10, max_people)
+
+    return run
+
+
+def test_a_person_is_followed_though_seen_by_the_detector_only_once(follow):
+    scene = Scene(lambda number: (40 + number, 50, 60, 0), seen_by_detector=lambda n: n == 10)
+    found = follow(scene)
+    assert (found.presence == 1).all()
+    np.testing.assert_allclose(found.points[:, 0, 0, 0], (40 + np.arange(20)) / HEIGHT, rtol=1e-5)
+
+
+def test_people_who_pass_each_other_keep_their_places(follow):
+    scene = Scene(
+        lambda number: (20 + 6 * number, 30, 50, 0), lambda number: (140 - 6 * number, 70, 40, 0)
+    )
+    found = follow(scene, max_people=2)
+    np.testing.assert_allclose(found.points[:, 0, 0, 1], 30 / HEIGHT, rtol=1e-5)
+    np.testing.assert_allclose(found.points[:, 1, 0, 1], 70 / HEIGHT, rtol=1e-5)
+
+
+def test_the_larger_person_comes_first(follow):
+    scene = Scene(lambda number: (40, 45, 20, 0), lambda number: (120, 45, 60, 0))
+    assert follow(scene, max_people=3).points[0, 0, 0, 0] == pytest.approx(120 / HEIGHT)
+
+
+def test_who_is_lost_for_a_moment_stays_the_same_person(follow):
+    hidden = Scene(lambda number: None if 8 <= number < 12 else (40, 45, 50, 0))
+    found = follow(hidden, max_people=2)
+    assert (found.presence[:, 0] == 1).sum() == 16
+    assert not found.presence[:, 1].any()
+
+
+def test_nobody_leaves_zeros(follow):
+    found = follow(Scene(), number=3)
+    assert found.points.shape == (3, 1, 33, 3)
+    assert not found.points.any()
+    assert not found.presence.any()
