@@ -1,42 +1,22 @@
-"""A path becomes the format in which its data set is written, told by names, headers and contents.
+"""A path becomes the format in which its data set is written, and the files that hold it.
 
-Formats are tried in one order: the files of a benchmark, then JSON and XML by their structure, then
-tables by their header, then lists by their lines. In a folder, a file that names videos of this
-folder decides; only without one does a folder per label count. So the test clips of its authors
-never end up in train.
+The formats of the registry are tried, the last registered first. In a folder, a file that names
+videos of this folder decides; only without one does a folder per label count. So the test clips of
+its authors never end up in train.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from actionclip.data import paths, split_names
 from actionclip.data.annotations import SPLITS, Split
-from actionclip.data.formats import (
-    activitynet,
-    charades,
-    columns,
-    cvat,
-    fiftyone,
-    hmdb51,
-    kinetics,
-    label_studio,
-    lists,
-    rows,
-    something,
-    ucf101,
-)
-from actionclip.text.text_files import read_text
+from actionclip.data.formats import FORMATS, AnnotationFile, Format, exports, lists
 from actionclip.video import files
-
-Benchmark = Literal["ucf101", "hmdb51", "kinetics", "charades", "something"]
-Format = Literal[
-    Benchmark, "folder", "table", "list", "activitynet", "fiftyone", "label_studio", "cvat"
-]
 
 UNDERSTOOD = (
     "a folder per label, a table (.csv, .tsv, .parquet, .json, .jsonl), a list (.txt) of mmaction2"
@@ -44,10 +24,8 @@ UNDERSTOOD = (
     " ActivityNet, or an export of FiftyOne, Label Studio or CVAT"
 )
 ANNOTATIONS = "annotations.csv"
-"""A folder with a table of this name is what the table says."""
-
-_SUFFIXES = (*rows.SUFFIXES, *lists.SUFFIXES, ".json", ".xml")
-_MOST_DEPTH = 4
+"""A table of this name decides about its folder."""
+_MAX_DEPTH = 4
 """How many folders deep annotation files can lie, as in `datasets/k400/splits/1/train.csv`."""
 
 
@@ -55,18 +33,19 @@ _MOST_DEPTH = 4
 class Detected:
     """How a data set is written, and in which files."""
 
-    format: Format
+    format: str
+    """A name in `formats.FORMATS`, or "folder"."""
     path: Path
     """The folder or file to read."""
-    lists: Mapping[Split, Path] = field(default_factory=dict)
-    """The file of each split, where the names of files or their folders tell it."""
-    others: int = 0
+    by_split: Mapping[Split | None, Path]
+    """The file of each split; None: the names of the files tell no splits."""
+    num_others: int = 0
     """Other folds of the same data set in the folder, which are not read."""
 
     @property
     def files(self) -> Sequence[Path]:
-        """The files that belong to it."""
-        return list(self.lists.values()) or [self.path]
+        """The files that belong to the data set."""
+        return list(self.by_split.values())
 
 
 def detect(data: Path) -> Detected:
@@ -77,197 +56,146 @@ def detect(data: Path) -> Detected:
         ValueError: the format is unknown, or a folder holds several data sets.
     """
     if (data / ANNOTATIONS).is_file():
-        return detect(data / ANNOTATIONS)
+        data = data / ANNOTATIONS
     if data.is_dir():
-        return _in_folder(data) or Detected("folder", data)
+        return _in_folder(data) or Detected("folder", data, {None: data})
     if not data.exists():
         raise FileNotFoundError(f"{data}: no such file or folder; give {UNDERSTOOD}")
-    found = _benchmark(data) or _by_content(data)
-    if not found:
-        raise ValueError(f"{data}: not understood; give {UNDERSTOOD}")
-    return found
+    for each in reversed(FORMATS.values()):
+        file = AnnotationFile(data)
+        if file.suffix in each.suffixes and each.detects(file):
+            return _with_splits(each, data)
+    raise ValueError(f"{data}: not understood; give {UNDERSTOOD}")
 
 
-def _benchmark(file: Path) -> Detected | None:
-    """Say which benchmark publishes such a file."""
-    if file.name == ucf101.CLASSES and (file.parent / "trainlist01.txt").is_file():
-        return Detected("ucf101", file.with_name("trainlist01.txt"))
-    if ucf101.LIST.fullmatch(file.name):
-        return Detected("ucf101", file)
-    if hmdb51.LIST.fullmatch(file.name):
-        return Detected("hmdb51", file)
-    if file.suffix == ".json" and something.label_file_beside(file):
-        found = _lists_of_splits(file)
-        return Detected("something", file, found) if found else None
-    if file.suffix == ".csv":
-        header = set(rows.header_of(file))
-        if header >= kinetics.COLUMNS:
-            return Detected("kinetics", file, _lists_of_splits(file) or {"train": file})
-        if header >= charades.COLUMNS:
-            return Detected("charades", file, _lists_of_splits(file) or {"train": file})
-    return None
-
-
-def _by_content(file: Path) -> Detected | None:
-    """Find the format of a file that no benchmark publishes."""
-    suffix = file.suffix.lower()
-    splits = _lists_of_splits(file)
-    of_several = splits if len(splits) > 1 else {}
-    if suffix in (".json", ".jsonl", ".ndjson"):
-        content = rows.read_json(file)
-        if label_studio.is_document(content):
-            return Detected("label_studio", file)
-        if fiftyone.is_document(content):
-            return Detected("fiftyone", file, of_several)
-        if activitynet.is_document(content):
-            return Detected("activitynet", file, of_several)
-        return Detected("table", file, of_several) if rows.is_table(content) else None
-    if suffix == ".xml":
-        cvat.parse(file)
-        return Detected("cvat", file)
-    if suffix == ".parquet":
-        return Detected("table", file, of_several)
-    if suffix in (".csv", ".tsv"):
-        if not columns.has_header(rows.header_of(file)) and lists.is_list(file):
-            return Detected("list", file, splits)
-        return Detected("table", file, of_several)
-    return Detected("list", file, splits) if suffix in lists.SUFFIXES else None
+def _with_splits(found: Format, file: Path) -> Detected:
+    """Add the files beside a file whose names differ from its name only in the split's word."""
+    by_split: dict[Split | None, Path] = {}
+    own = split_names.split_in(file.stem)
+    if own and found.min_split_files:
+        for other in sorted(file.parent.iterdir()):
+            split = split_names.split_in(other.stem)
+            if other.suffix == file.suffix and split and split[1] == own[1]:
+                by_split.setdefault(split[0], other)
+        by_split[own[0]] = file
+    is_split = len(by_split) >= max(1, found.min_split_files)
+    ordered: dict[Split | None, Path] = {s: by_split[s] for s in SPLITS if s in by_split}
+    return Detected(found.name, file, ordered if is_split else {None: file})
 
 
 def _in_folder(folder: Path) -> Detected | None:
-    """Find the files in a folder, or in the folders in it, that say what its videos show.
+    """Find the files in a folder, or in the folders in it, that hold annotations of its videos.
 
     Raises:
-        ValueError: several files do, or one does whose format is unknown.
+        ValueError: there are several, or the format of one is unknown.
     """
-    candidates, names = _contents(folder)
-    benchmark = next(filter(None, map(_benchmark, candidates)), None)
-    if benchmark:
-        return benchmark
-    found: dict[tuple[Path, ...], Detected] = {}
-    unknown = []
-    for file in candidates:
-        if any(file in known for known in found):
+    candidates, videos = _contents(folder)
+    certain = [each for each in FORMATS.values() if each.is_certain]
+    for path in candidates:
+        if found := _find_format(AnnotationFile(path), certain):
+            return _with_splits(found, path)
+    detected: list[Detected] = []
+    unknown: list[str] = []
+    for path in candidates:
+        if any(path in one.files for one in detected):
             continue
-        words = _words(file)
+        words = _words(path)
         reason = (
-            f"{file}: this file names videos of the folder, but its layout is not understood; write"
+            f"{path}: this file names videos of the folder, but its layout is not understood; write"
             " it as a table with the header path,label,split, or move it elsewhere if it says"
             " nothing about labels and splits"
         )
         try:
-            detected = _by_content(file)
-            is_understood = detected is not None and _has_labels(detected)
+            found = _find_format(AnnotationFile(path), FORMATS.values())
         except ValueError as mistake:
-            detected, is_understood, reason = None, False, str(mistake)
-        if detected is None or not is_understood:
-            if sum(files.is_named_like_a_video(Path(name)) for name in names & words) > 1:
-                unknown.append(reason)
-        elif _names_videos(words, names):
-            found[tuple(detected.files)] = detected
-    groups = _join_split_folders(list(found.values()))
+            found, reason = None, str(mistake)
+        if found and _names_videos(words, videos):
+            detected.append(_with_splits(found, path))
+        if not found and sum(_is_video(name) for name in videos & words) > 1:
+            unknown.append(reason)
+    groups = _join_split_folders(detected)
     if len(groups) > 1:
         folds = {re.sub(r"\d+", "#", group.path.name) for group in groups}
-        if len(folds) == 1 and all(re.search(r"\d", group.path.name) for group in groups):
-            first = min(groups, key=lambda group: group.path.name)
-            return Detected(first.format, first.path, first.lists, len(groups) - 1)
-        names_of = ", ".join(str(group.path) for group in groups)
-        raise ValueError(
-            f"{folder}: several files say what its videos show ({names_of}); name the right one"
-        )
-    if groups:
-        return groups[0]
-    if unknown:
+        if len(folds) > 1 or not all(re.search(r"\d", group.path.name) for group in groups):
+            names = ", ".join(str(group.path) for group in groups)
+            raise ValueError(
+                f"{folder}: several files say what its videos show ({names}); name the right one"
+            )
+        first = min(groups, key=lambda group: group.path.name)
+        return Detected(first.format, first.path, first.by_split, len(groups) - 1)
+    if unknown and not groups:
         raise ValueError(unknown[0])
+    return groups[0] if groups else None
+
+
+def _find_format(file: AnnotationFile, known: Iterable[Format]) -> Format | None:
+    for each in reversed(list(known)):
+        detects = each.detects_in_folder or each.detects
+        if file.suffix in each.suffixes and detects(file):
+            return each
     return None
 
 
-def _join_split_folders(found: Sequence[Detected]) -> list[Detected]:
+def _join_split_folders(detected: Sequence[Detected]) -> list[Detected]:
     """Join files of one name in folders of splits: `train/metadata.csv`, `test/metadata.csv`."""
-    by_name: dict[str, list[Detected]] = {}
-    for detected in found:
-        by_name.setdefault(detected.path.name, []).append(detected)
+    by_name: dict[str, list[Detected]] = defaultdict(list)
+    for one in detected:
+        by_name[one.path.name].append(one)
     groups = []
     for same in by_name.values():
         splits = split_names.splits_of(one.path.parent.name for one in same)
-        lists_by_split: dict[Split, Path] = {
-            splits[one.path.parent.name]: one.path for one in same if one.path.parent.name in splits
-        }
-        if len(lists_by_split) == len(same) and not any(one.lists for one in same):
-            ordered: dict[Split, Path] = {
-                split: lists_by_split[split] for split in SPLITS if split in lists_by_split
-            }
-            groups.append(Detected(same[0].format, same[0].path, ordered))
-        else:
+        by_split = {splits.get(one.path.parent.name): one.path for one in same}
+        if None in by_split or len(by_split) < len(same) or any(len(one.files) > 1 for one in same):
             groups += same
+            continue
+        ordered: dict[Split | None, Path] = {s: by_split[s] for s in SPLITS if s in by_split}
+        groups.append(Detected(same[0].format, same[0].path, ordered))
     return groups
 
 
-def _has_labels(detected: Detected) -> bool:
-    """Say whether a table has columns for videos and labels, and whether a list is one."""
-    if detected.format == "list":
-        return lists.is_list(detected.path) and not lists.are_remarks(detected.path)
-    if detected.format == "table":
-        header = next((cells for _, cells in rows.read_rows(detected.path)), {})
-        roles = columns.understand(list(header))[0].of
-        return "path" in roles and "label" in roles
-    return True
-
-
-def _words(file: Path) -> set[str]:
-    """Give everything in a file that can be the name of a video."""
-    if file.suffix.lower() == ".parquet":
-        cells = (cell for _, row in rows.read_rows(file) for cell in row.values())
-        return {Path(cell).name for cell in cells}
+def _words(path: Path) -> set[str]:
+    """Return everything in a file that can be the name of a video."""
+    file = AnnotationFile(path)
+    if file.suffix == ".parquet":
+        return {Path(cell).name for _, row in file.rows for cell in row.values()}
     try:
-        text = read_text(file)
+        text = file.text
     except ValueError:  # in another encoding, reported if it names videos
-        text = file.read_text(encoding="latin-1")
+        text = path.read_text(encoding="latin-1")
     words = set(re.findall(r"[^\s,;\t\"'|<>\[\]{}:=/\\]+", text))
-    words |= {label_studio.without_prefix(word) for word in words}
-    words |= lists.names_in(text)
+    words |= {exports.without_prefix(word) for word in words} | lists.names_in(text)
     return words.union(*(re.split(r"[,;\t/\"]", line) for line in text.split("\n")))
 
 
-def _names_videos(words: set[str], names: frozenset[str]) -> bool:
-    """Say whether words name videos: several with the ending, or half of them without."""
-    full = {name for name in names if files.is_named_like_a_video(Path(name))}
-    stems = names - full
-    found = len(full & words)
-    short = len({stem for stem in stems if stem in words or stem.removeprefix("v_") in words})
-    return found >= min(2, max(1, len(full))) or (short > 0 and short * 2 >= len(stems))
-
-
-def _lists_of_splits(file: Path) -> dict[Split, Path]:
-    """Find the files beside this one whose names differ from its name only in the split's word."""
-    own = split_names.split_in(file.stem)
-    if own is None:
-        return {}
-    found: dict[Split, Path] = {}
-    for other in sorted(file.parent.iterdir()):
-        split = split_names.split_in(other.stem)
-        if other.suffix == file.suffix and split and split[1] == own[1]:
-            found.setdefault(split[0], other)
-    found[own[0]] = file
-    return {split: found[split] for split in SPLITS if split in found}
+def _names_videos(words: set[str], videos: frozenset[str]) -> bool:
+    """Return whether words name videos: several with the extension, or half of them without."""
+    full = {name for name in videos if _is_video(name)}
+    stems = videos - full
+    num_full = len(full & words)
+    num_stems = sum(stem in words or stem.removeprefix("v_") in words for stem in stems)
+    return num_full >= min(2, max(1, len(full))) or (num_stems > 0 and num_stems * 2 >= len(stems))
 
 
 def _contents(folder: Path) -> tuple[list[Path], frozenset[str]]:
-    """Give the files that can say what videos show, and the names of all videos.
+    """Return the files that can hold annotations, upper folders first, and the names of all videos.
 
-    The files lie in the folder, in the folders in it, or deeper where no video is; those of the
-    upper folders come first. The names are with and without the ending; of folders of frames, too.
+    The files lie in the folder, in the folders in it, or deeper where no video is. The names are
+    with and without the extension; those of frame folders, too.
     """
+    suffixes = {suffix for each in FORMATS.values() for suffix in each.suffixes}
     candidates: list[Path] = []
     videos: set[str] = set()
     for place, subfolders, names in paths.walk(folder):
         if paths.are_frames(subfolders, names):
             videos.add(place.name)
             continue
-        here = [name for name in names if files.is_named_like_a_video(Path(name))]
+        here = [name for name in names if _is_video(name)]
         videos.update(here, (Path(name).stem for name in here))
         depth = len(place.relative_to(folder).parts)
-        if depth < 2 or (not here and depth <= _MOST_DEPTH):
-            candidates += (place / name for name in names if Path(name).suffix.lower() in _SUFFIXES)
-    candidates.sort(key=lambda file: (len(file.parts), file))
-    return candidates, frozenset(videos)
+        if depth < 2 or (not here and depth <= _MAX_DEPTH):
+            candidates += (place / name for name in names if Path(name).suffix.lower() in suffixes)
+    return sorted(candidates, key=lambda file: (len(file.parts), file)), frozenset(videos)
+
+
+def _is_video(name: str) -> bool:
+    return files.is_named_like_a_video(Path(name))

@@ -1,7 +1,8 @@
-"""Paths that a list writes down become paths of files that lie in the data folder.
+"""The names of videos in annotation files become paths of files in the data folder.
 
-Lists come from others, so what they write must not lead out of the folder: neither by `..`, nor as
-an absolute path, nor through a link.
+Annotation files name a video by its path, by its path on the computer of their author, or by its
+name without folder or extension. They come from others, so they must not lead out of the data
+folder: neither by `..`, nor as an absolute path, nor through a link.
 """
 
 from __future__ import annotations
@@ -21,11 +22,109 @@ _NUMBERED = re.compile(r"(?P<before>.*?)(?P<number>\d+)(?P<after>\.(jpg|jpeg|png
 _FLOW = re.compile(r"flow|^[xyuv]_", re.I)
 
 
+class Locator:
+    """Finds the videos that annotation files name; lists the data folder once, when needed."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self._found: dict[tuple[str, Path | None], Path] = {}
+        self._relative_to: dict[Path | None, Sequence[Path]] = {}
+
+    def find(self, written: str, beside: Path | None = None) -> Path:
+        """Return the video with a path or name.
+
+        Args:
+            written: as an annotation file writes it.
+            beside: the folder of this file; paths can be relative to it or to `data/` in it.
+
+        Raises:
+            ValueError: the path leads out of the data folder, or there is no such video.
+        """
+        key = written, beside
+        if key not in self._found:
+            self._found[key] = self._find(written.replace("\\", "/"), beside)
+        return self._found[key]
+
+    def find_named(self, *names: str) -> Path | None:
+        """Return the only video with one of these names, in any folder and with any extension.
+
+        Of several videos, the only one in the folder that the name gives: "run/a.mp4". Names can
+        begin with "v_" here and not there, as those of ActivityNet do.
+        """
+        for name in names:
+            folder, _, own = name.rpartition("/")
+            for stem in (own, f"v_{own}", own.removeprefix("v_"), Path(own).stem):
+                found = self._videos.get(stem, ())
+                if len(found) > 1:
+                    found = [video for video in found if video.parent.name == folder]
+                if len(found) == 1:
+                    return found[0]
+        return None
+
+    def exists(self, written: str, beside: Path | None = None) -> bool:
+        """Return whether `find` finds a video."""
+        try:
+            self.find(written, beside)
+        except ValueError:
+            return False
+        return True
+
+    def _find(self, written: str, beside: Path | None) -> Path:
+        for folder in self._folders(beside):
+            ending = _existing_end(folder, written)
+            if (folder / ending).exists():
+                is_root = folder == self.root
+                inside(self.root, ending if is_root else str((folder / ending).absolute()))
+                return folder / ending
+        return self._by_name(written) or inside(self.root, _existing_end(self.root, written))
+
+    def _folders(self, beside: Path | None) -> Sequence[Path]:
+        """Return the folders in the root that paths can be relative to."""
+        if beside not in self._relative_to:
+            inner = [beside, beside / "data"] if beside else []
+            is_inside = beside and beside.resolve().is_relative_to(self.root.resolve())
+            self._relative_to[beside] = [self.root, *inner] if is_inside else [self.root]
+        return self._relative_to[beside]
+
+    def _by_name(self, written: str) -> Path | None:
+        """Find a video in another container, or under its name without the folder."""
+        path = Path(written)
+        stem = path.stem if files.is_named_like_a_video(path) else path.name
+        if ".." in path.parts or not stem:
+            return None
+        if path.name != stem and (self.root / path.parent / stem).is_dir():  # its frames
+            return inside(self.root, str(path.parent / stem))
+        found = [*self._videos.get(stem, ()), *self._frame_folders.get(path.name, ())]
+        if path.parent.name:
+            found = [video for video in found if video.parent.name == path.parent.name]
+        return found[0] if len(found) == 1 else None
+
+    @functools.cached_property
+    def _videos(self) -> Mapping[str, Sequence[Path]]:
+        """All videos by their names without the extension."""
+        found: dict[str, list[Path]] = defaultdict(list)
+        others: list[Path] = []
+        for folder, _, names in walk(self.root):
+            for path in (folder / name for name in names):
+                is_video = files.is_named_like_a_video(path)
+                (found[path.stem] if is_video else others).append(path)
+        files.warn_of_others(self.root, others)
+        return found
+
+    @functools.cached_property
+    def _frame_folders(self) -> Mapping[str, Sequence[Path]]:
+        found: dict[str, list[Path]] = defaultdict(list)
+        for folder, subfolders, names in walk(self.root):
+            if are_frames(subfolders, names):
+                found[folder.name].append(folder)
+        return found
+
+
 def inside(root: Path, written: str) -> Path:
-    """Give the path that is written, seen from `root`.
+    """Return a path relative to `root`.
 
     Raises:
-        ValueError: it leads out of `root`, or nowhere.
+        ValueError: it leads out of `root`, or does not exist.
     """
     path = root / written
     if not os.path.realpath(path).startswith(_real_folder(root.absolute())):
@@ -43,52 +142,19 @@ def _real_folder(root: Path) -> str:
     return os.path.join(os.path.realpath(root), "")  # noqa: PTH118  # ends in one slash, "/" too
 
 
-def end_in(root: Path, written: str) -> str:
-    """Give the longest end of an absolute path that exists below `root`; else what is written."""
-    parts = Path(written).parts
-    if not Path(written).is_absolute() or Path(written).is_relative_to(root):
+def _existing_end(root: Path, written: str) -> str:
+    """Return the longest end of an absolute path that exists below `root`, else the path."""
+    path = Path(written)
+    if not path.is_absolute() or path.is_relative_to(root):
         return written
-    ends = (str(Path(*parts[i:])) for i in range(1, len(parts)))
+    ends = (str(Path(*path.parts[i:])) for i in range(1, len(path.parts)))
     return next((end for end in ends if (root / end).exists()), written)
 
 
-def videos_by_stem(root: Path) -> Mapping[str, Sequence[Path]]:
-    """Find every video below `root`, whatever folders it lies in, by its name without the ending.
-
-    Benchmarks name their videos uniquely; where people put them, and in which container, differs.
-    """
-    found: dict[str, list[Path]] = defaultdict(list)
-    others: list[Path] = []
-    for folder, _, names in walk(root):
-        for name in names:
-            path = folder / name
-            if files.is_named_like_a_video(path):
-                found[path.stem].append(path)
-            else:
-                others.append(path)
-    files.warn_of_others(root, others)
-    return found
-
-
-def frame_folders_by_name(root: Path) -> Mapping[str, Sequence[Path]]:
-    """Find every folder below `root` that holds the frames of one video, by its name."""
-    found: dict[str, list[Path]] = defaultdict(list)
-    for folder, subfolders, names in walk(root):
-        if are_frames(subfolders, names):
-            found[folder.name].append(folder)
-    return found
-
-
-def are_frames(subfolders: Sequence[str], names: Sequence[str]) -> bool:
-    """Say whether a folder with this content holds frames: pictures, and no video and no folder."""
-    suffixes = {Path(name).suffix.lower() for name in names}
-    return not subfolders and not suffixes & files.SUFFIXES and bool(suffixes & PICTURES)
-
-
 def walk(root: Path) -> Iterator[tuple[Path, list[str], list[str]]]:
-    """Give each folder below `root` with the sorted names of its folders and of its files.
+    """Yield each folder below `root` with the sorted names of its folders and of its files.
 
-    Links are followed, and each folder is entered once: a link can lead back up.
+    Links are followed, but each folder is entered only once: a link can lead back up.
     """
     seen: set[str] = set()
     for folder, subfolders, names in os.walk(root, followlinks=True):
@@ -102,21 +168,20 @@ def walk(root: Path) -> Iterator[tuple[Path, list[str], list[str]]]:
 
 
 def is_hidden(name: str) -> bool:
-    """Say whether a name is that of a system's own file; `__` can begin an id of YouTube."""
+    """Return whether a file belongs to a system; `__` alone can begin an id of YouTube."""
     return name.startswith(".") or name in ("__MACOSX", "__pycache__")
 
 
-def the_one(found: Sequence[Path], folder_name: str) -> Path | None:
-    """Choose among videos of the same name: the only one, or the only one in such a folder."""
-    if len(found) > 1:
-        found = [path for path in found if path.parent.name == folder_name]
-    return found[0] if len(found) == 1 else None
+def are_frames(subfolders: Sequence[str], names: Sequence[str]) -> bool:
+    """Return whether a folder with this content holds frames: pictures, no video, no folder."""
+    suffixes = {Path(name).suffix.lower() for name in names}
+    return not subfolders and not suffixes & files.SUFFIXES and bool(suffixes & PICTURES)
 
 
 def describe_frames(folder: Path) -> FrameFolder:
-    """Say how the frames in a folder are named, where the numbers begin, and how many there are.
+    """Find out how the frames in a folder are named, the first number, and their number.
 
-    Pictures of optical flow (`flow_x_00001.jpg`) beside the frames are passed over.
+    Pictures of optical flow (`flow_x_00001.jpg`) beside the frames are ignored.
 
     Raises:
         ValueError: there are none, frames are missing between others, or there are several kinds.
@@ -132,7 +197,7 @@ def describe_frames(folder: Path) -> FrameFolder:
         kinds = ", ".join(f"{before}…{after}" for before, after in sorted(numbers))
         raise ValueError(f"{folder}: pictures of several kinds ({kinds}); keep one kind a folder")
     [((before, after), written)] = numbers.items()
-    values = sorted(int(number) for number in written)
+    values = sorted(map(int, written))
     first, last = values[0], values[-1]
     if len(values) != last - first + 1:
         missing = min(set(range(first, last)) - set(values), default=first)

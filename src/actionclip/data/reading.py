@@ -15,21 +15,8 @@ from pathlib import Path
 from actionclip.data import detection, splits
 from actionclip.data import labels as data_labels
 from actionclip.data.annotations import Annotations, Example, labels_in_order
-from actionclip.data.detection import Detected
-from actionclip.data.formats import (
-    activitynet,
-    charades,
-    cvat,
-    fiftyone,
-    folder,
-    hmdb51,
-    kinetics,
-    label_studio,
-    lists,
-    something,
-    table,
-    ucf101,
-)
+from actionclip.data.formats import FORMATS, folder
+from actionclip.data.formats import examples as rows
 from actionclip.data.problems import Problems, check_times
 from actionclip.text import labels as label_text
 from actionclip.text.label_files import LabelFile
@@ -96,15 +83,20 @@ def collect(
     if labels is None and detected.format == "list":  # its length tells labels from frame counts
         label_file = data_labels.file_beside(detected.files, root)
     names = label_text.read_file(label_file) if label_file else labels
-    annotations = _read(detected, root, names, problems)
+    if detected.format == "folder":
+        annotations = folder.read(detected.path, problems)
+    else:
+        num_labels = len(names.names) if names else None
+        format_ = FORMATS[detected.format]
+        annotations = rows.read(format_, detected.by_split, root, num_labels, problems)
     written, order = annotations.examples, annotations.labels
     are_numbers = data_labels.are_numbers(written)
     if labels is None and detected.format == "table" and are_numbers:
         label_file = data_labels.file_beside(detected.files, root)
         names = label_text.read_file(label_file) if label_file else None
     layout = annotations.layout
-    if detected.others:
-        layout += f"; {detected.others} other folds in the folder are not read"
+    if detected.num_others:
+        layout += f"; {detected.num_others} other folds in the folder are not read"
     if are_numbers and (names or detected.format != "folder"):
         layout += f"; the labels are named by {label_file}" if label_file else ""
         if names is None:
@@ -142,41 +134,6 @@ def collect(
             *data_labels.questions_of(examples, order, by_place=by_place),
         ),
     )
-
-
-def _read(
-    detected: Detected, root: Path, names: LabelFile | None, problems: Problems
-) -> Annotations:
-    """Call the reader; without splits all examples come in train, marked as to be drawn."""
-    path = detected.path
-    match detected.format:
-        case "folder":
-            return folder.read(path, problems)
-        case "table":
-            return table.read(detected.lists or path, root, problems)
-        case "list":
-            num_labels = len(names.names) if names else None
-            found = lists.read(detected.lists or {"train": path}, num_labels, root, problems)
-            is_drawn = found.split_drawn and not detected.lists
-            return dataclasses.replace(found, split_drawn=is_drawn)
-        case "ucf101":
-            return ucf101.read(path, root, problems)
-        case "hmdb51":
-            return hmdb51.read(path, root, problems)
-        case "kinetics":
-            return kinetics.read(detected.lists, root, problems)
-        case "charades":
-            return charades.read(detected.lists, root, problems)
-        case "something":
-            return something.read(detected.lists, root, problems)
-        case "activitynet":
-            return activitynet.read(detected.lists or path, root, problems)
-        case "fiftyone":
-            return fiftyone.read(detected.lists or path, root, problems)
-        case "label_studio":
-            return label_studio.read(path, root, problems)
-        case "cvat":
-            return cvat.read(path, root, problems)
 
 
 def _check_labels(examples: Sequence[Example], names: Sequence[str], problems: Problems) -> None:

@@ -1,1 +1,11 @@
-"""Each way in which data sets are written down becomes examples: one file a way. Opens no video."""
+"""Annotation formats: how data sets are written down, and how to add a format (`register`)."""
+
+from actionclip.data.formats import benchmarks, exports, lists, table
+from actionclip.data.formats.annotation_file import AnnotationFile
+from actionclip.data.formats.registry import FORMATS, Content, Format, Row, register
+
+__all__ = ["FORMATS", "AnnotationFile", "Content", "Format", "Row", "register"]
+
+for module in (table, lists, exports, benchmarks):  # the most general first: it is tried last
+    for built_in in module.FORMATS:
+        register(built_in)

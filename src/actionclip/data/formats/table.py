@@ -1,93 +1,190 @@
-"""A table (CSV, TSV, Parquet, JSON, one clip a row) becomes examples; and examples become a CSV.
+"""Tables (CSV, TSV, Parquet, JSON, one clip a row): their columns, how they are read and written.
 
 `path,label` and, if wanted, `start,end` (seconds), `split` (train, val, test) and `group`
-(near-copies that a drawn split keeps together), or one of the other names in `columns`. Several
-labels are separated by `|`. A column of notes begins with `#` (`#licence`).
+(near-copies that a drawn split keeps together), or other usual names. Several labels are separated
+by `|`. An unknown column is a mistake, because a misspelt `split` would silently put test clips
+into training; only columns of notes (`#licence`) and those of `EXTRA` are left out.
 """
 
 from __future__ import annotations
 
 import csv
+import difflib
 import logging
-import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Literal
 
 from actionclip import display
-from actionclip.data import paths
-from actionclip.data.annotations import SPLITS, Annotations, Example, Split
-from actionclip.data.formats import columns, label_studio, locator
-from actionclip.data.formats.columns import Columns, Role
-from actionclip.data.formats.locator import Locator
-from actionclip.data.formats.rows import SEPARATOR, Row, read_rows
+from actionclip.data.annotations import Annotations
+from actionclip.data.formats.annotation_file import (
+    JSON_SUFFIXES,
+    SEPARATOR,
+    AnnotationFile,
+    Cells,
+    objects_in,
+)
+from actionclip.data.formats.exports import is_upload, upload_paths
+from actionclip.data.formats.registry import Content, Format, Row
+from actionclip.data.paths import Locator
 from actionclip.data.problems import Problems
-from actionclip.data.split_names import split_named
-
-COLUMNS = ("path", "label", "start", "end", "split", "group")
-
-_INTEGER_OF_PANDAS = re.compile(r"\A(\d+)\.0\Z")
 
 _logger = logging.getLogger(__name__)
 
+COLUMNS = ("path", "label", "start", "end", "split", "group")
+"""What `write` writes."""
+SUFFIXES = (".csv", ".tsv", ".parquet", *JSON_SUFFIXES)
 
-def read(tables: Mapping[Split, Path] | Path, videos: Path, problems: Problems) -> Annotations:
-    """Read a table, or the tables of the splits; without splits all examples are in train.
+Role = Literal["path", "label", "start", "end", "split", "group", "start_frame", "end_frame"]
 
-    Args:
-        tables: the file, or the file of each split.
-        videos: the folder that its paths are relative to, if not to the table's own.
-        problems: gets what is wrong with it.
+_NAMES: dict[Role, str] = {
+    "path": "path file_name filename file filepath file_path video_path clip_path video_file"
+    " video_name clip_name video clip relative_path rel_path path_to_video media uri video_id"
+    " clip_id vid name id",
+    "label": "label label_name labels class_name class classes action_name action actions category"
+    " category_name activity action_label target gesture sign gloss verb_noun choice tag tags"
+    " caption text",
+    "start": "start start_time start_seconds start_sec start_s t_start begin begin_time time_start"
+    " onset from",
+    "end": "end end_time end_seconds end_sec end_s t_end stop stop_time time_end to",
+    "split": "split subset partition set phase",
+    "group": "group subject person actor performer participant signer",
+    "start_frame": "start_frame first_frame begin_frame frame_start",
+    "end_frame": "end_frame last_frame stop_frame frame_end",
+}
+NAMES: Mapping[Role, Sequence[str]] = {role: names.split() for role, names in _NAMES.items()}
+"""The names of columns by role; of several columns of one role, the first in this order counts."""
+
+_EXTRA = (
+    "index idx row fps frame_rate framerate width height resolution size seconds duration"
+    " duration_seconds length num_frames n_frames nframes frame_count frames total_frames codec"
+    " format source url license licence md5 sha1 sha256 checksum youtube_id label_id class_id"
+    " label_idx class_idx class_index label_index action_id category_id description comment"
+    " comments note notes annotator confidence author date created_at updated_at annotation_id"
+    " lead_time quality camera view scene age gender is_cc n unnamed:_0"
+)
+EXTRA = frozenset(("", *_EXTRA.split()))
+"""Columns about the video and not about its actions; the index of pandas has no name."""
+
+_INTEGER_OF_PANDAS = re.compile(r"\A(\d+)\.0\Z")
+
+Roles = Mapping[Role, str]
+"""The column of each role, as the header writes it."""
+
+
+def is_complete(file: AnnotationFile) -> bool:
+    """Return whether a table has columns of paths and labels."""
+    return bool(file.rows) and {"path", "label"} <= _roles_of(list(file.rows[0][1])).keys()
+
+
+def has_header(cells: Sequence[str]) -> bool:
+    """Return whether the first line of a table names its columns."""
+    known = {*NAMES["path"], *NAMES["label"]}
+    return any(_plain(cell) in known for cell in cells) and not any(map(str.isdecimal, cells))
+
+
+def _read(file: AnnotationFile, _videos: Locator) -> Content:
+    """Read a table.
+
+    Raises:
+        ProblemsError: there is no row, or the columns are not understood.
     """
-    if isinstance(tables, Path):
-        examples, columns_read = read_from(read_rows(tables), tables, videos, problems, None)
-        is_drawn = "split" not in columns_read.of
-        return Annotations(tuple(examples), (), is_drawn, layout=_layout(str(tables), columns_read))
-    examples, columns_read = [], Columns({})
-    for split, path in tables.items():
-        more, columns_read = read_from(read_rows(path), path, videos, problems, split)
-        examples += more
-    names = ", ".join(f"{path} ({split})" for split, path in tables.items())
-    return Annotations(tuple(examples), (), layout=_layout(names, columns_read))
-
-
-def read_from(
-    rows: Iterable[Row], table: Path, videos: Path, problems: Problems, split: Split | None
-) -> tuple[list[Example], Columns]:
-    """Make examples of rows; also give what their columns mean."""
-    rows = list(rows)
-    if not rows:
-        problems.add(str(table), "the table has no row below its header; add clips")
-        return [], Columns({"split": "split"} if split else {})
-    found, mistakes = columns.understand(list(rows[0][1]))
-    for mistake in mistakes:
-        problems.add(f"{table}:1", mistake)
-    if mistakes:
-        return [], found
-    found = columns.prefer_words(found, [cells for _, cells in rows])
-    where = Locator(videos, [table.parent])
-    examples = []
-    for source, cells in rows:
-        try:
-            by_role: dict[Role, str] = {role: cells[name] for role, name in found.of.items()}
-            examples.append(_example(source, by_role, where, split))
-        except ValueError as mistake:
-            problems.add(source, str(mistake))
-    return examples, found
-
-
-def _layout(names: str, found: Columns) -> str:
+    problems = Problems()
+    if not file.rows:
+        problems.add(str(file.path), "the table has no row below its header; add clips")
+        problems.raise_if_any()
+    header = list(file.rows[0][1])
+    roles = _roles_of(header)
+    for mistake in _mistakes_in(header, roles):
+        problems.add(f"{file.path}:1", mistake)
+    problems.raise_if_any()
+    roles = _with_words(roles, header, [cells for _, cells in file.rows])
     used = ", ".join(
-        role if name == role else f"{role} in {name!r}" for role, name in found.of.items()
+        role if name == role else f"{role} in {name!r}" for role, name in roles.items()
     )
-    ignored = f"; not used: {', '.join(map(repr, found.extra))}" if found.extra else ""
-    return f"table {names} with {used}{ignored}"
+    unused = [repr(name) for name in header if name not in roles.values() and name[:1] != "#"]
+    note = f" with {used}" + (f"; not used: {', '.join(unused)}" if unused else "")
+
+    def parse(cells: Cells) -> list[Row]:
+        return [_row({role: cells[name] for role, name in roles.items()})]
+
+    return Content(file.rows, parse, note=note)
+
+
+def _roles_of(header: Sequence[str]) -> dict[Role, str]:
+    written = {_plain(name): name for name in header}
+    firsts = {role: [name for name in names if name in written] for role, names in NAMES.items()}
+    return {role: written[found[0]] for role, found in firsts.items() if found}
+
+
+def _mistakes_in(header: Sequence[str], roles: Roles) -> list[str]:
+    """Return a sentence for each mistake in a header."""
+    mistakes = [
+        f"there is no column {role!r}; the header is {','.join(header)}"
+        for role in ("path", "label")
+        if role not in roles
+    ]
+    for name in header:
+        plain = _plain(name)
+        if name in roles.values() or name.startswith("#") or plain in EXTRA:
+            continue
+        if plain in (*NAMES["path"], *NAMES["label"]):
+            continue
+        if any(plain in names for names in NAMES.values()):
+            mistakes.append(
+                f"two columns tell the same ({name!r}); remove one, or call it '#{name}'"
+            )
+            continue
+        close = difflib.get_close_matches(plain, NAMES, 1, cutoff=0.7)
+        advice = f"did you mean {close[0]!r}?" if close else f"if it is a note, call it '#{name}'."
+        mistakes.append(f"unknown column {name!r}; {advice} Known are {', '.join(NAMES)}")
+    return mistakes
+
+
+def _with_words(roles: Roles, header: Sequence[str], rows: Sequence[Cells]) -> Roles:
+    """Take the labels from a column of words, if the first one holds numbers."""
+    if all(row[roles["label"]].isdecimal() for row in rows):
+        for name in header:
+            is_spare = name not in roles.values() and _plain(name) in (*NAMES["label"], "name")
+            if is_spare and any(row[name] and not row[name].isdecimal() for row in rows):
+                return {**roles, "label": name}
+    return roles
+
+
+def _plain(name: str) -> str:
+    return name.strip().lower().replace(" ", "_").replace("-", "_")
+
+
+def _row(cells: Mapping[Role, str]) -> Row:
+    if not cells["path"]:
+        raise ValueError("the path is empty; name a video or remove the row")
+    written = [label.strip() for label in cells["label"].split(SEPARATOR)]
+    labels = [_INTEGER_OF_PANDAS.sub(r"\1", label) for label in written]  # 1.0
+    if any(label.startswith("{") for label in labels):
+        raise ValueError(f"the label {labels[0]!r} is an object; write the action in words")
+    has_frames = cells.get("start_frame") or cells.get("end_frame")
+    return Row(
+        upload_paths(cells["path"]) if is_upload(cells["path"]) else cells["path"],
+        labels,
+        split=cells.get("split"),
+        start=cells.get("start"),
+        end=cells.get("end"),
+        first_frame=_frame(cells, "start_frame") if has_frames else None,
+        last_frame=_frame(cells, "end_frame") if has_frames else None,
+        group=cells.get("group") or None,
+    )
+
+
+def _frame(cells: Mapping[Role, str], column: Role) -> int | None:
+    written = cells.get(column, "")
+    if written and not written.isdecimal():
+        raise ValueError(f"the {column} {written!r} is not the number of a frame; correct it")
+    return int(written) if written else None
 
 
 def write(annotations: Annotations, table: Path, videos: Path | None = None) -> None:
-    """Write a CSV that `read` understands.
-
-    Examples without a label, which a table cannot hold, are left out.
+    """Write a CSV that can be read again; examples without a label are left out.
 
     Args:
         annotations: what to write.
@@ -119,74 +216,25 @@ def write(annotations: Annotations, table: Path, videos: Path | None = None) -> 
             "" if seconds is None else f"{seconds:g}"
             for seconds in (example.start_seconds, example.end_seconds)
         )
-        words, group = SEPARATOR.join(example.labels), example.group or ""
-        rows.append((video.relative_to(root).as_posix(), words, start, end, example.split, group))
-    used = [i for i, name in enumerate(COLUMNS) if i < 2 or any(row[i] for row in rows)]
+        labels, group = SEPARATOR.join(example.labels), example.group or ""
+        rows.append((video.relative_to(root).as_posix(), labels, start, end, example.split, group))
+    used = [i for i, _ in enumerate(COLUMNS) if i < 2 or any(row[i] for row in rows)]
     with table.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerows([row[i] for i in used] for row in (COLUMNS, *rows))
 
 
-def _example(
-    source: str, cells: Mapping[Role, str], where: Locator, split: Split | None
-) -> Example:
-    """Make an example of a row.
+def _detects(file: AnnotationFile) -> bool:
+    return file.suffix not in JSON_SUFFIXES or bool(objects_in(file.json))
 
-    Raises:
-        ValueError: a cell says what cannot be.
-    """
-    if not cells["path"]:
-        raise ValueError("the path is empty; name a video or remove the row")
-    written = cells["label"].split(SEPARATOR)
-    labels = tuple(_INTEGER_OF_PANDAS.sub(r"\1", label.strip()) for label in written)
-    if any(label.startswith("{") for label in labels):
-        raise ValueError(f"the label {labels[0]!r} is an object; write the action in words")
-    if not all(labels):
-        raise ValueError(f"the label {cells['label']!r} is empty; write the action in words")
-    if "split" in cells:
-        split = split_named(cells["split"])
-        if split is None:
-            known = ", ".join(SPLITS)
-            raise ValueError(f"{cells['split']!r} is no split; write one of {known}")
-    start, end = _seconds(cells, "start"), _seconds(cells, "end")
-    if start is not None and end is not None and end <= start:
-        raise ValueError(f"the end, {end:g} s, is not after the start, {start:g} s")
-    is_upload = cells["path"].startswith(label_studio.SERVED)
-    video = label_studio.find(cells["path"], where) if is_upload else where.find(cells["path"])
-    example = Example(
-        video,
-        labels,
-        split or "train",
-        source,
-        start_seconds=start,
-        end_seconds=end,
-        group=cells.get("group") or None,
-        frames=paths.describe_frames(video) if video.is_dir() else None,
+
+FORMATS = [
+    Format(
+        name="table",
+        title="table",
+        suffixes=SUFFIXES,
+        detects=_detects,
+        detects_in_folder=lambda file: _detects(file) and is_complete(file),
+        read=_read,
     )
-    if cells.get("start_frame") or cells.get("end_frame"):
-        first = _frame(cells, "start_frame", 0)
-        last = _frame(cells, "end_frame", locator.num_frames(video) - 1)
-        return locator.part_of(example, first, last)
-    return example
-
-
-def _frame(cells: Mapping[Role, str], column: Role, default: int) -> int:
-    written = cells.get(column, "")
-    if written and not written.isdecimal():
-        raise ValueError(f"the {column} {written!r} is not the number of a frame; correct it")
-    return int(written) if written else default
-
-
-def _seconds(cells: Mapping[Role, str], column: Role) -> float | None:
-    written = cells.get(column, "")
-    if not written:
-        return None
-    try:
-        seconds = float(written)
-    except ValueError:
-        seconds = math.nan
-    if not 0 <= seconds < math.inf:
-        raise ValueError(
-            f"the {column} {written!r} is not a time; write seconds with a point, such as 12.5"
-        )
-    return seconds
+]
