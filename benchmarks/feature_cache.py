@@ -22,7 +22,7 @@ from actionclip.core import encode as encoding
 from actionclip.core.cache import FeatureCache
 from actionclip.data import stick_figures
 from actionclip.model.actionclip import ActionCLIP
-from actionclip.model.config import TEMPORAL_HEADS
+from actionclip.model.temporal_heads import HEADS
 from actionclip.training import loss
 from actionclip.video import decode, sampling, transforms
 
@@ -57,7 +57,7 @@ def main() -> None:
     """Print seconds per epoch of both ways, and their ratio."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--clips-per-action", type=int, default=6)
-    parser.add_argument("--temporal-head", choices=TEMPORAL_HEADS, default="lstm")
+    parser.add_argument("--temporal-head", choices=list(HEADS), default="lstm")
     parser.add_argument("--threads", type=int, default=2)
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)

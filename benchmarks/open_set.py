@@ -26,7 +26,7 @@ from torch import Tensor
 
 from actionclip.core import scoring
 from actionclip.evaluation import calibration as measures
-from actionclip.model import calibration
+from actionclip.model.config import Calibration
 from actionclip.recognizer import Recognizer
 from actionclip.text import label_sets
 from actionclip.text import labels as label_lists
@@ -94,7 +94,7 @@ def main() -> None:
 
     start = time.perf_counter()
     recognizer = Recognizer.load(arguments.model)
-    shipped = calibration.default(recognizer.model.config.encoder)
+    shipped = recognizer.model.encoder.calibration
     names = label_lists.read(arguments.labels or arguments.folder.parent / "labels-mixed.txt")
     videos = [
         path
@@ -178,7 +178,7 @@ class Questioner:
         return a @ b.T
 
 
-def scores(shipped: calibration.Calibration) -> dict[str, Callable[[Logits], Tensor]]:
+def scores(shipped: Calibration) -> dict[str, Callable[[Logits], Tensor]]:
     """Name the ways to say in one number that some label fits."""
 
     def best_beside(labels: Tensor, others: Tensor) -> Tensor:
@@ -210,7 +210,7 @@ def open_set(logits: Logits, temperature: float, margin: float) -> tuple[Tensor,
 def print_scores(
     trials: list[Trial],
     logits: list[Logits],
-    shipped: calibration.Calibration,
+    shipped: Calibration,
     generator: np.random.Generator,
 ) -> None:
     """Print how well each score tells known from unknown."""
@@ -253,9 +253,7 @@ def print_scores(
     )
 
 
-def print_calibration(
-    trials: list[Trial], logits: list[Logits], shipped: calibration.Calibration
-) -> None:
+def print_calibration(trials: list[Trial], logits: list[Logits], shipped: Calibration) -> None:
     """Print calibration errors before fitting and after, on clips that took no part in it."""
     known = sorted({trial.clip for trial in trials if trial.true is not None})
     fitted = {clip: _fit(trials, logits, clip) for clip in known}

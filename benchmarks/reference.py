@@ -76,7 +76,7 @@ def _clip(folder: Path) -> Towers:
 
 
 def _lite() -> Towers:
-    encoder = LiteEncoder.from_installed_packages()
+    encoder = LiteEncoder.pretrained()
     encoder.tokenizer.enable_padding(length=minilm.MAX_TOKENS)
     tower = encoder.vision_tower.to(memory_format=torch.contiguous_format)  # pyright: ignore[reportCallIssue]
 

@@ -19,7 +19,7 @@ import random_clip
 import torch
 from torch.nn import functional as F
 
-from actionclip.model import precision
+from actionclip.model import devices
 from actionclip.model.actionclip import ActionCLIP
 
 NUM_FRAMES = 8
@@ -66,7 +66,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2)
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
-    choice = precision.choose("auto", torch.device("cpu"))
+    choice = devices.choose_precision("auto", torch.device("cpu"))
     print(f"{measuring.circumstances()}, {arguments.threads} threads, torch {torch.__version__}")
     print(f"auto is {choice.dtype}: {choice.reason}")
     for name in random_clip.PATCH_SIZES:

@@ -11,7 +11,6 @@ import torch
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 from torch import nn
 
-from actionclip.model import temporal_heads
 from actionclip.model.actionclip import ActionCLIP
 from actionclip.model.config import ModelConfig
 from actionclip.model.encoders import clip
@@ -98,13 +97,13 @@ def tiny_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
         num_attention_heads=2,
     )
     torch.manual_seed(0)
-    encoder = clip.build(config, tokenizer)
+    encoder = clip.ClipEncoder.build(config, tokenizer)
     for parameter in encoder.parameters():
         nn.init.normal_(parameter, std=0.1)
     for module in encoder.modules():
         if isinstance(module, nn.LayerNorm):
             module.reset_parameters()
-    model = ActionCLIP(config, encoder, temporal_heads.build(config, encoder.width))
+    model = ActionCLIP(config, encoder)
     with torch.no_grad():
         model.logit_scale.fill_(3)
     folder = tmp_path_factory.mktemp("tiny_clip") / "checkpoint"

@@ -21,6 +21,7 @@ from actionclip.core import encode, frames, scoring
 from actionclip.core.frames import Video
 from actionclip.core.labels import LabelEmbedder, Progress, Scorer
 from actionclip.core.scoring import Answer, Prediction, Threshold
+from actionclip.model import hub
 from actionclip.model.actionclip import ActionCLIP
 from actionclip.timeline import file, watch
 from actionclip.timeline.arrivals import Note, Watching
@@ -92,9 +93,7 @@ class Recognizer:
 
     def push_to_hub(self, name: str, *, private: bool = False) -> None:
         """Upload the model as "owner/model", a checkpoint that `load` takes by this name."""
-        from actionclip.model import hub  # late: it imports huggingface_hub
-
-        hub.push(self.model, name, private=private)
+        hub.push(self.model.save, name, private=private)
 
     def recognize(
         self,

@@ -11,7 +11,7 @@ import torch
 from actionclip.cli import main
 from actionclip.core import encode
 from actionclip.model.actionclip import ActionCLIP
-from actionclip.model.task import Classifier, Task
+from actionclip.model.config import Classifier, Task
 from actionclip.recognizer import Recognizer
 from actionclip.video import sampling, transforms
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from actionclip.core import scoring
-from actionclip.model.calibration import Calibration
+from actionclip.model.config import Calibration
 
 
 @pytest.mark.parametrize("form", ["NFC", "NFD"])

@@ -11,7 +11,6 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from actionclip.data.annotations import Annotations, Example
-from actionclip.model import temporal_heads
 from actionclip.model.actionclip import ActionCLIP
 from actionclip.model.config import ModelConfig
 from actionclip.model.encoders.encoder import Encoder
@@ -57,7 +56,7 @@ def colour_model() -> ActionCLIP:
     torch.manual_seed(0)
     config = ModelConfig("colours", temporal_head="conv", num_frames=4)
     encoder = ColourEncoder()
-    model = ActionCLIP(config, encoder, temporal_heads.build(config, WIDTH))
+    model = ActionCLIP(config, encoder)
     with torch.no_grad():
         model.logit_scale.fill_(3)
     return model.eval()

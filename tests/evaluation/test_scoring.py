@@ -17,7 +17,7 @@ from actionclip.evaluation.scored import Scored
 from actionclip.evaluation.scoring import ByClassifier, ByWords, EncodedClips
 from actionclip.evaluation.view_features import Views
 from actionclip.model.actionclip import ActionCLIP
-from actionclip.model.task import Classifier
+from actionclip.model.config import Classifier
 from actionclip.training.objectives import Contrastive
 from actionclip.video import transforms
 

@@ -63,7 +63,7 @@ def test_a_text_that_is_too_long_is_cut_with_a_warning(
 def test_without_a_tokenizer_texts_are_refused_and_ids_are_not(
     tiny_model: ActionCLIP, tokens: Tensor
 ):
-    with pytest.raises(ValueError, match=r"came without a tokenizer.*hand token ids"):
+    with pytest.raises(ValueError, match=r"came without a tokenizer.*pass token ids"):
         tiny_model.embed_texts(["riding a bike"])
     assert tiny_model.embed_tokens(tokens).shape == (4, 32)
 

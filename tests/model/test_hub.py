@@ -2,6 +2,7 @@
 
 import hashlib
 import http.server
+import json
 import os
 import subprocess
 import sys
@@ -46,6 +47,8 @@ class Repository(http.server.BaseHTTPRequestHandler):
 
     def answer(self, with_body: bool) -> None:
         self.server.requests.append(f"{self.command} {self.path}")
+        if self.path.startswith("/api/models/"):
+            return self.answer_api()
         owner, name, resolve, _, file_name = self.path.lstrip("/").split("/", 4)
         path = self.server.folder / file_name
         if (owner, name, resolve) != ("someone", "tiny", "resolve"):
@@ -65,6 +68,30 @@ class Repository(http.server.BaseHTTPRequestHandler):
         self.end_headers()
         if with_body:
             self.send_body(file_name, content[start:])
+
+    def answer_api(self) -> None:
+        """Describe the repository: its commit, or its files."""
+        _, _, owner, name, kind, *_ = self.path.lstrip("/").split("/")
+        if (owner, name) != ("someone", "tiny"):
+            return self.refuse("RepoNotFound")
+        answer: object = {"id": "someone/tiny", "sha": COMMIT, "siblings": []}
+        if kind == "tree":
+            answer = [self.describe(path) for path in sorted(self.server.folder.iterdir())]
+        body = json.dumps(answer).encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def describe(self, path: Path) -> dict[str, object]:
+        content = path.read_bytes()
+        described = {"type": "file", "path": path.name, "size": len(content)}
+        digest = self.hash_of(path.name, content)
+        if path.name == "model.safetensors":
+            lfs = {"oid": digest, "size": len(content), "pointerSize": 100}
+            return {**described, "oid": "1" * 40, "lfs": lfs}
+        return {**described, "oid": digest}
 
     def send_body(self, file_name: str, content: bytes) -> None:
         if file_name == "model.safetensors" and self.server.num_cuts > 0:

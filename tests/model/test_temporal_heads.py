@@ -6,10 +6,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from actionclip.model import temporal_heads
-from actionclip.model.config import TEMPORAL_HEADS, ModelConfig
+from actionclip.model.config import ModelConfig
+from actionclip.model.temporal_heads import HEADS
 
 WIDTH = 16
-ORDERED_HEADS = [name for name in TEMPORAL_HEADS if name != "mean"]
+ORDERED_HEADS = [name for name in HEADS if name != "mean"]
 
 
 def random_head(name: str, residual: bool = False) -> nn.Module:
@@ -21,7 +22,7 @@ def random_head(name: str, residual: bool = False) -> nn.Module:
         num_positions=10,
         residual=residual,
     )
-    head = temporal_heads.build(config, WIDTH).eval()
+    head = config.build_head(WIDTH).eval()
     for parameter in head.parameters():  # the official start is close to doing nothing
         nn.init.normal_(parameter, std=0.3)
     return head
@@ -44,7 +45,7 @@ def test_all_other_heads_notice_that_a_clip_runs_backwards(name: str):
     assert (head(features.flip(1)) - head(features)).abs().max() > 1e-3
 
 
-@pytest.mark.parametrize("name", TEMPORAL_HEADS)
+@pytest.mark.parametrize("name", list(HEADS))
 @torch.inference_mode()
 def test_clips_of_a_batch_do_not_leak_into_each_other(name: str):
     features = torch.randn(3, 8, WIDTH)
@@ -53,10 +54,10 @@ def test_clips_of_a_batch_do_not_leak_into_each_other(name: str):
     torch.testing.assert_close(head(features), alone, rtol=1e-5, atol=1e-6)
 
 
-@pytest.mark.parametrize("name", TEMPORAL_HEADS)
+@pytest.mark.parametrize("name", list(HEADS))
 def test_a_head_that_starts_as_identity_points_where_the_mean_does(name: str):
     head = random_head(name, residual=name == "transformer_cls")
-    temporal_heads.start_as_identity(head)
+    torch.no_grad()(head.start_as_identity)()
     features = torch.randn(3, 8, WIDTH)
     torch.testing.assert_close(
         F.normalize(head(features), dim=-1), F.normalize(features.mean(dim=1), dim=-1)
@@ -66,7 +67,7 @@ def test_a_head_that_starts_as_identity_points_where_the_mean_does(name: str):
 @pytest.mark.parametrize("name", ORDERED_HEADS)
 def test_training_moves_a_head_that_starts_as_identity(name: str):
     head = random_head(name, residual=name == "transformer_cls")
-    temporal_heads.start_as_identity(head)
+    torch.no_grad()(head.start_as_identity)()
     features, target = torch.randn(4, 8, WIDTH), torch.randn(4, WIDTH)
     optimizer = torch.optim.Adam(head.parameters(), lr=0.01)
     losses = []
@@ -203,7 +204,7 @@ def test_motion_learns_the_direction_of_time_where_the_mean_cannot():
     for name in ("mean", "motion"):
         torch.manual_seed(0)
         generator = torch.Generator().manual_seed(0)
-        head = {"mean": temporal_heads.Mean, "motion": lambda: temporal_heads.Motion(WIDTH)}[name]()
+        head = HEADS[name](WIDTH)
         classifier = torch.nn.Sequential(head, torch.nn.Linear(WIDTH, 2))
         optimizer = torch.optim.AdamW(classifier.parameters(), lr=3e-3)
         frames, labels = clips_with_a_direction(128, generator)

@@ -9,7 +9,6 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from actionclip.model import temporal_heads
 from actionclip.model.actionclip import ActionCLIP
 from actionclip.model.config import ModelConfig
 from actionclip.model.encoders.encoder import Encoder
@@ -52,8 +51,7 @@ def make_model() -> Callable[..., ActionCLIP]:
     def make(temporal_head: str = "mean", num_frames: int = 4) -> ActionCLIP:
         torch.manual_seed(0)
         config = ModelConfig("colours", temporal_head=temporal_head, num_frames=num_frames)
-        head = temporal_heads.build(config, ColourVision.width)
-        return ActionCLIP(config, ColourVision(), head).eval()
+        return ActionCLIP(config, ColourVision()).eval()
 
     return make
 

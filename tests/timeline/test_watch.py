@@ -16,7 +16,6 @@ from torch import Tensor, nn
 from actionclip.model.actionclip import ActionCLIP
 from actionclip.model.config import ModelConfig
 from actionclip.model.encoders.encoder import Encoder
-from actionclip.model.temporal_heads import Mean
 from actionclip.timeline import arrivals, file
 from actionclip.timeline.arrivals import Watching
 from actionclip.timeline.moments import Began, Ended, Event, Moment
@@ -60,7 +59,7 @@ def score(embeddings: Tensor) -> Tensor:
 
 @pytest.fixture(scope="module")
 def model() -> ActionCLIP:
-    return ActionCLIP(ModelConfig("colours", num_frames=2), ColourEncoder(), Mean()).eval()
+    return ActionCLIP(ModelConfig("colours", num_frames=2), ColourEncoder()).eval()
 
 
 @pytest.fixture(scope="module")

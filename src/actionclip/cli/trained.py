@@ -10,7 +10,7 @@ from actionclip.evaluation import selection
 from actionclip.evaluation.evaluate import Subject
 from actionclip.evaluation.scoring import ByClassifier
 from actionclip.evaluation.selection import Selection
-from actionclip.model.task import Task
+from actionclip.model.config import Task
 from actionclip.recognizer import Recognizer
 from actionclip.training import prepare
 from actionclip.training import recipe as recipes

@@ -22,7 +22,7 @@ import torch
 from jaxtyping import Float, Shaped, UInt8
 from torch import Tensor
 
-from actionclip.model import fingerprint, threads
+from actionclip.model import devices, fingerprint
 from actionclip.model.actionclip import ActionCLIP
 from actionclip.video import transforms
 
@@ -53,7 +53,7 @@ def parallel_map(
     function: Callable[[Item], Result], items: Iterable[Item], model: ActionCLIP
 ) -> Generator[Result]:
     """Apply a function that runs the model to items, on a CPU several at a time; in order."""
-    return threads.on_each(function, items, device_of(model))
+    return devices.parallel_map(function, items, device_of(model))
 
 
 def make_clip(model: ActionCLIP, frames: UInt8[np.ndarray, "T H W 3"]) -> Float[Tensor, "T 3 S S"]:

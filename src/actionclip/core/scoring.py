@@ -22,7 +22,7 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
-from actionclip.model.calibration import Calibration
+from actionclip.model.config import Calibration
 from actionclip.text import labels as label_text
 
 Threshold = float | Literal["auto"]

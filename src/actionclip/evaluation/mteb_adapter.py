@@ -17,6 +17,7 @@ Shapes:
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import functools
 import hashlib
 import tempfile
@@ -177,5 +178,7 @@ def _unit(embeddings: Embeddings) -> Float[Tensor, "_ D"]:
 
 def _revision(model: ActionCLIP) -> str:
     """Name what the embeddings depend on: `mteb` looks up old results by name and revision."""
-    everything = f"{fingerprint.of_weights(model)} {model.config.to_json()} {model.precision}"
+    everything = (
+        f"{fingerprint.of_weights(model)} {dataclasses.asdict(model.config)} {model.precision}"
+    )
     return hashlib.sha256(everything.encode()).hexdigest()[:16]

@@ -29,7 +29,7 @@ from actionclip.evaluation.protocols import Question
 from actionclip.evaluation.scored import Scored
 from actionclip.evaluation.view_features import Progress, ViewFeatures, Views
 from actionclip.model.actionclip import ActionCLIP
-from actionclip.model.task import Classifier
+from actionclip.model.config import Classifier
 
 _CLIPS_AT_ONCE = 64
 _Found = TypeVar("_Found")

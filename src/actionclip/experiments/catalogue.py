@@ -10,7 +10,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from actionclip.model.config import TEMPORAL_HEADS
 from actionclip.text import prompts
 from actionclip.training.recipe import Recipe
 
@@ -83,7 +82,7 @@ def _visual_prompts(recipe: Recipe, has_patches: bool) -> list[Variant]:
     rows = [
         Variant(head, _with(recipe, model={"temporal_head": head}), told.get(head, ""), remark)
         for head, remark in (
-            *((head, "") for head in TEMPORAL_HEADS if head not in ("conv_official", "motion")),
+            *((head, "") for head in ("mean", "conv", "lstm", "transformer", "transformer_cls")),
             ("motion", "not in the paper"),
         )
     ]

@@ -1,10 +1,12 @@
-"""The model: clips and texts become embeddings whose dot product says how well they match.
+"""The model: clips and texts become embeddings whose dot product tells how well they match.
 
 An encoder makes features of frames and of texts, a temporal head makes one feature of a clip's
-frames. Knows no videos, no labels and no templates; `checkpoint` reads and writes it.
+frames. `load` finds what a model is built from, `checkpoint` reads and writes it; neither imports
+this module.
 
 Shapes:
     B: clips   T: frames of a clip   H W: pixels   N: texts   L: tokens   D: shared width
+    E: width of the vision tower
 """
 
 from __future__ import annotations
@@ -20,11 +22,10 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from actionclip.model import calibration, temporal_heads
-from actionclip.model import precision as precisions
-from actionclip.model.config import ModelConfig
-from actionclip.model.encoders.encoder import Encoder
-from actionclip.model.task import Classifier, Task
+from actionclip.model import checkpoint, devices, encoders, load, temporal_heads, weights
+from actionclip.model.checkpoint import Checkpoint
+from actionclip.model.config import Classifier, ModelConfig, Task
+from actionclip.model.encoders import Encoder
 
 logger = logging.getLogger(__name__)
 
@@ -32,23 +33,17 @@ _TEXTS_AT_ONCE = 256
 
 
 class ActionCLIP(nn.Module):
-    """Embeds clips and texts in one space; the likeness of two is their dot product."""
+    """Embeds clips and texts in one space; the similarity of two is their dot product."""
 
-    def __init__(self, config: ModelConfig, encoder: Encoder, temporal_head: nn.Module) -> None:
-        """Put the parts together; `load` also makes them.
-
-        Args:
-            config: says what the parts are, for the checkpoint.
-            encoder: makes features of frames and of texts.
-            temporal_head: makes clip features of frame features.
-        """
+    def __init__(self, config: ModelConfig, encoder: Encoder) -> None:
+        """Put an encoder and the temporal head that the config names together."""
         super().__init__()
         self.config = config
         self.encoder = encoder
-        self.temporal_head = temporal_head
+        self.temporal_head = config.build_head(encoder.width)
         self.logit_scale = nn.Parameter(torch.tensor(encoder.initial_logit_scale))
         """Learnt; its exponential multiplies the cosines."""
-        self.calibration = calibration.default(config.encoder)
+        self.calibration = encoder.calibration
         """What its scores mean; fitted on held-out clips and stored in the checkpoint."""
         self.task = Task()
         """What it was trained for: labels, templates, sampling; stored in the checkpoint."""
@@ -70,33 +65,57 @@ class ActionCLIP(nn.Module):
         joint: bool | None = None,
         head_initialisation: str = "identity",
     ) -> ActionCLIP:
-        """Load a model, ready for answers; what is not said stays as the weights were trained.
+        """Load a model for inference; visual prompts that are None stay as they were trained.
 
         Args:
             name_or_path: "lite", a hub name such as "openai/clip-vit-base-patch16", a checkpoint
                 directory, or an official .pt or .pth file.
-            device: where to put it; the CPU if not said.
+            device: the CPU by default.
             precision: of the towers: "fp32", "bf16", or "auto", which is bf16 where the device
                 multiplies it fast. Similarities and logits are fp32 in any case.
-            temporal_head: one of `config.TEMPORAL_HEADS`.
+            temporal_head: as in `with_visual_prompts`.
             num_frames: frames that a clip is sampled to.
-            shift: whether channels of the patches move between frames.
-            joint: whether the patches of all frames attend to each other.
+            shift: as in `with_visual_prompts`.
+            joint: as in `with_visual_prompts`.
             head_initialisation: as in `with_visual_prompts`.
 
         Raises:
             FileNotFoundError: there is no such file.
-            ValueError: the name is not known, or the weights do not fit; says which and why.
+            ValueError: the name is not known, or the weights do not fit; names the reason.
         """
-        # Late, because checkpoint builds what this module defines.
-        from actionclip.model import checkpoint
-
-        place = precisions.device(device or "cpu")
-        model = checkpoint.load(name_or_path)
+        found_device = devices.find(device or "cpu")
+        model = cls._from_checkpoint(load.find(name_or_path))
         model._set_visual_prompts(
             temporal_head, num_frames, shift, joint, head_initialisation=head_initialisation
         )
-        return model.to(place).in_precision(precision).eval()
+        return model.to(found_device).in_precision(precision).eval()
+
+    @classmethod
+    def _from_checkpoint(cls, found: Checkpoint) -> ActionCLIP:
+        encoder = found.encoder or encoders.build(found.config, found.tokenizer, found.source)
+        model = cls(found.config, encoder)
+        if found.encoder is None:
+            shapes = {name: tensor.shape for name, tensor in model.state_dict().items()}
+            weights.check(found.weights, shapes, found.source)
+            model.load_state_dict(found.weights)
+        model.calibration = found.calibration or model.calibration
+        model.task, model.classifier = found.task, found.classifier
+        return model
+
+    def save(self, folder: str | Path) -> None:
+        """Write a checkpoint that `load` takes anywhere, with no network; replaces an older one."""
+        if self.precision != torch.float32:
+            logger.warning("saved in %s; load in fp32 to keep all digits", self.precision)
+        made = Checkpoint(
+            str(folder),
+            self.config,
+            self.state_dict(),
+            self.encoder.tokenizer,
+            self.calibration,
+            self.task,
+            self.classifier,
+        )
+        checkpoint.write(made, Path(folder))
 
     def with_visual_prompts(
         self,
@@ -107,19 +126,19 @@ class ActionCLIP(nn.Module):
         joint: bool | None = None,
         head_initialisation: str = "identity",
     ) -> ActionCLIP:
-        """Copy the model and change how frames are brought together; the rest stays as it is.
+        """Copy the model with other visual prompts; those that are None stay as they are.
 
         The weights are copied, not shared: `to`, `in_precision` and training change parameters in
         place, so a shared one would change this model too. `load` takes the same arguments and
         copies nothing.
 
         Args:
-            temporal_head: one of `config.TEMPORAL_HEADS`; a head of another name is new.
+            temporal_head: one of `temporal_heads.HEADS`; a head of another name is new.
             num_frames: frames that a clip is sampled to.
             shift: whether channels of the patches move between frames.
             joint: whether the patches of all frames attend to each other.
-            head_initialisation: of a new head: "identity" answers as the mean over the frames
-                does, until it is trained; "paper" is the official code's, and knows nothing yet.
+            head_initialisation: of a new head: "identity" computes the mean over the frames until
+                it is trained; "paper" is the official code's, and untrained.
 
         Raises:
             ValueError: the encoder has no patches, or positions do not reach for so many frames.
@@ -151,18 +170,18 @@ class ActionCLIP(nn.Module):
             self.encoder.prompt(shift=config.shift, joint_frames=joint_frames)
         if config.temporal_head != self.config.temporal_head:
             identity = head_initialisation == "identity"
-            config = dataclasses.replace(
-                config, residual=identity and config.temporal_head == "transformer_cls"
-            )
-            head = temporal_heads.build(config, self.encoder.width)
+            residual = identity and config.temporal_head == "transformer_cls"
+            config = dataclasses.replace(config, residual=residual)
+            head = config.build_head(self.encoder.width)
             if identity:
-                temporal_heads.start_as_identity(head)
-            self._untrained_head = None if identity else _fingerprint(head)
+                with torch.no_grad():
+                    head.start_as_identity()
+            self._untrained_head = None if identity else _first_numbers(head)
             self.temporal_head = head.to(self.logit_scale.device)
         self.config = config
 
     def in_precision(self, precision: str) -> ActionCLIP:
-        """Let the towers hold and multiply numbers of another precision, on the present device.
+        """Convert the towers to another precision, on the present device.
 
         Their weights are converted once: under autocast alone they would be at every call, which
         for eight frames costs about as much memory traffic as the frames themselves.
@@ -170,10 +189,8 @@ class ActionCLIP(nn.Module):
         Args:
             precision: as in `load`.
         """
-        self.precision, reason = precisions.choose(
-            precision,
-            self.logit_scale.device,
-            wants_fp32=self.encoder.wants_fp32,
+        self.precision, reason = devices.choose_precision(
+            precision, self.logit_scale.device, wants_fp32=self.encoder.wants_fp32
         )
         logger.debug("towers in %s: %s", self.precision, reason)
         self.encoder.vision_tower.to(self.precision)
@@ -182,38 +199,33 @@ class ActionCLIP(nn.Module):
 
     @property
     def scale(self) -> float:
-        """By what cosines are multiplied to become logits."""
+        """The factor that turns cosines into logits."""
         return float(self.logit_scale.detach().float().exp())
-
-    def save(self, folder: str | Path) -> None:
-        """Write a checkpoint that `load` takes anywhere, with no network.
-
-        It replaces one that is there already.
-        """
-        from actionclip.model import checkpoint
-
-        if self.precision != torch.float32:
-            logger.warning("saved in %s; load in fp32 to keep all digits", self.precision)
-        checkpoint.save(self, Path(folder))
 
     def frame_features(self, clips: Float[Tensor, "B T 3 H W"]) -> Float[Tensor, "B T D"]:
         """Encode frames, RGB in 0…1; the model normalises pixels itself."""
         return self.project(self.vision_features(clips))
 
     def vision_features(self, clips: Float[Tensor, "B T 3 H W"]) -> Float[Tensor, "B T E"]:
-        """Let the vision tower look at frames; what it says of a frame may be kept."""
+        """Run the vision tower, whose results may be cached; pixels are RGB in 0…1."""
         with self._tower_precision():
             return self.encoder.vision_features(clips).float()
 
     def project(self, vision_features: Float[Tensor, "B T E"]) -> Float[Tensor, "B T D"]:
-        """Make frame features of what `vision_features` gave."""
+        """Make frame features of the result of `vision_features`."""
         with self._tower_precision():
             return self.encoder.project(vision_features).float()
 
     def clip_features(self, frame_features: Float[Tensor, "B T D"]) -> Float[Tensor, "B D"]:
-        """Let the temporal head make one feature of each clip, of any length."""
+        """Run the temporal head, which makes one feature of each clip, of any length."""
         if self._untrained_head is not None and not self.training:
-            self._warn_of_untrained_head()
+            if _first_numbers(self.temporal_head) == self._untrained_head:
+                logger.warning(
+                    "the temporal head %r is not trained, its results mean nothing: train it, or "
+                    "load it with head_initialisation='identity'",
+                    self.config.temporal_head,
+                )
+            self._untrained_head = None
         return self.temporal_head(frame_features)
 
     def text_features(self, token_ids: Int[Tensor, "N L"]) -> Float[Tensor, "N D"]:
@@ -224,7 +236,7 @@ class ActionCLIP(nn.Module):
     def embed_frame_features(self, frame_features: Float[Tensor, "B T D"]) -> Float[Tensor, "B D"]:
         """Make one embedding, of length one, of each clip's frame features.
 
-        A classifier reads features of any length, so there it is they that are returned.
+        A classifier reads features of any length, so its model returns those.
         """
         features = self.clip_features(frame_features)
         return features if self.classifier is not None else F.normalize(features, dim=-1)
@@ -246,34 +258,23 @@ class ActionCLIP(nn.Module):
 
         Texts that are cheap together share a batch, so that little is computed in vain.
         """
-        places = sorted(range(len(texts)), key=lambda place: self.encoder.text_order(texts[place]))
+        order = sorted(range(len(texts)), key=lambda index: self.encoder.text_order(texts[index]))
         embeddings = [
             self.embed_tokens(
-                self.tokenize([texts[i] for i in places[start : start + _TEXTS_AT_ONCE]])
+                self.tokenize([texts[i] for i in order[start : start + _TEXTS_AT_ONCE]])
             )
             for start in range(0, len(texts), _TEXTS_AT_ONCE)
         ]
-        in_order = torch.empty(len(texts), dtype=torch.long)
-        in_order[places] = torch.arange(len(texts))
-        return torch.cat(embeddings)[in_order.to(self.logit_scale.device)]
+        rows = torch.tensor(order).argsort()
+        return torch.cat(embeddings)[rows.to(self.logit_scale.device)]
 
     def _tower_precision(self) -> torch.autocast:
-        """Convert what comes to the towers, and to the layers between them, as it goes in."""
+        """Convert what enters the towers, and the layers between them."""
         return torch.autocast(
             self.logit_scale.device.type, self.precision, enabled=self.precision != torch.float32
         )
 
-    def _warn_of_untrained_head(self) -> None:
-        """Warn once of a head whose weights are still those it began with."""
-        if _fingerprint(self.temporal_head) == self._untrained_head:
-            logger.warning(
-                "the temporal head %r is not trained, its answers mean nothing: train it, or load "
-                "it with head_initialisation='identity'",
-                self.config.temporal_head,
-            )
-        self._untrained_head = None
 
-
-def _fingerprint(head: nn.Module) -> list[float]:
+def _first_numbers(head: nn.Module) -> list[float]:
     """Take one number of each parameter; training changes some of them at its first step."""
     return [parameter.flatten()[0].item() for parameter in head.parameters()]

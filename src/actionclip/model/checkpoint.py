@@ -1,191 +1,112 @@
-"""Names and files become models, and a model becomes a directory that rebuilds itself anywhere.
+"""A checkpoint: a directory that rebuilds its model anywhere, and what it holds as a value.
 
-A checkpoint is a directory of three files: config.json says what to build, what its scores mean
-and what it was trained for, model.safetensors holds the weights, tokenizer.json the tokenizer.
-`layouts` reads what others wrote, `hub` fetches it. Knows no videos.
+config.json describes what to build, what scores mean and what the model was trained for;
+model.safetensors holds the weights, tokenizer.json the tokenizer, classifier.safetensors the layer
+of a model that was trained as a classifier.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import logging
 import os
-import re
 import shutil
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import safetensors.torch
 import torch
 from tokenizers import Tokenizer
+from torch import Tensor
 
-from actionclip import atomic_write
-from actionclip.model import temporal_heads, weights
-from actionclip.model.actionclip import ActionCLIP
-from actionclip.model.calibration import Calibration
-from actionclip.model.config import ModelConfig
-from actionclip.model.contents import Contents
-from actionclip.model.encoders import clip
-from actionclip.model.encoders.encoder import Encoder
-from actionclip.model.encoders.lite import LiteEncoder
-from actionclip.model.layouts import foreign, hub_folder, known
-from actionclip.model.task import Classifier, Task
+from actionclip import atomic_write, validation
+from actionclip.model import weights
+from actionclip.model.config import Calibration, Classifier, ModelConfig, Task
+from actionclip.model.encoders import Encoder
 
 logger = logging.getLogger(__name__)
 
-_CONFIG, _WEIGHTS, _TOKENIZER = "config.json", "model.safetensors", "tokenizer.json"
+CONFIG, WEIGHTS, TOKENIZER = "config.json", "model.safetensors", "tokenizer.json"
 CLASSIFIER = "classifier.safetensors"
-"""Only beside a model that was trained as a classifier."""
-_CALIBRATION, _TASK = "calibration", "task"
-"""Sections of config.json, beside the fields of `ModelConfig`."""
-_MAX_READS = 5
-"""Of a checkpoint that is replaced each time while it is read."""
+_SECTIONS = {"calibration": "calibration", "task": "labels, templates and sampling"}
+"""Of config.json, beside the fields of `ModelConfig`, and what they hold."""
 
 
-def load(name_or_path: str | Path) -> ActionCLIP:
-    """Find the weights that are meant, and build the model they are for.
+@dataclass(frozen=True)
+class Checkpoint:
+    """Enough to build a model, wherever it was read from."""
 
-    Args:
-        name_or_path: as in `ActionCLIP.load`.
+    source: str
+    """Names the file or folder in errors."""
+    config: ModelConfig
+    weights: dict[str, Tensor]
+    """By the names in `ActionCLIP.state_dict()`."""
+    tokenizer: Tokenizer | None = None
+    """None where no tokenizer is known that fits the weights."""
+    calibration: Calibration | None = None
+    """None where nothing tells what the scores mean."""
+    task: Task = dataclasses.field(default_factory=Task)
+    classifier: Classifier | None = None
+    encoder: Encoder | None = None
+    """Only of an encoder that came with its weights; `weights` is empty then."""
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Parse a JSON file of a checkpoint.
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: the name is not known, or the weights do not fit; says which and why.
+        ValueError: it is no JSON object.
     """
-    name, path = str(name_or_path), Path(name_or_path)
-    if name == "lite":
-        config = ModelConfig(encoder="lite", num_attention_heads=6)
-        encoder = LiteEncoder.from_installed_packages()
-        return ActionCLIP(config, encoder, temporal_heads.build(config, encoder.width))
-    if path.is_dir():
-        if not (path / _CONFIG).is_file() and (path / "best" / _CONFIG).is_file():
-            path = path / "best"  # of the folder of a run
-        return _rebuild(_read_folder(path), path)
-    if path.is_file():
-        is_ours = path.name in (_CONFIG, _WEIGHTS) and _is_ours(path.parent)
-        if is_ours or foreign.is_part_of_folder(path):
-            return load(path.parent)
-        return _rebuild(foreign.read_file(path), path)
-    if path.suffix in foreign.WEIGHT_FILES:
-        raise FileNotFoundError(f"{name}: no such file; {_how_to_get(path.name)}")
-    if re.fullmatch(r"[\w.-]+/[\w.-]+", name):
-        from actionclip.model import hub  # late: it imports huggingface_hub
-
-        return _rebuild(_read_folder(hub.fetch(name)), name)
-    raise ValueError(
-        f"{name}: no such model; known: 'lite', a hub name such as openai/clip-vit-base-patch16, "
-        "a checkpoint directory, an official .pt or .pth file"
-    )
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: no such file; a checkpoint directory has one")
+    try:
+        document = json.loads(path.read_text(encoding="utf-8-sig"))
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{path}: is no JSON ({error}); fetch it again") from error
+    if not isinstance(document, dict):
+        raise ValueError(f"{path}: holds no JSON object; fetch it again")
+    return document
 
 
-def save(model: ActionCLIP, folder: Path) -> None:
-    """Write a checkpoint; its folder is replaced in one step, other files in it stay.
+def is_checkpoint(folder: Path) -> bool:
+    """Whether `write` made a folder."""
+    return (folder / CONFIG).is_file() and "encoder" in read_json(folder / CONFIG)
+
+
+def read(folder: Path) -> Checkpoint:
+    """Read a directory that `write` made; older ones lack a calibration and a task.
 
     Raises:
-        OSError: the folder cannot be written, or the disk is full; the old checkpoint is unharmed.
+        FileNotFoundError: a file is missing.
+        ValueError: a file is damaged, or config.json has an unknown key or an impossible value.
     """
-    folder = folder.resolve()
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with atomic_write.replacing(folder) as unfinished:
-        unfinished.mkdir()
-        document = {
-            **model.config.to_json(),
-            _CALIBRATION: model.calibration.to_json(),
-            _TASK: model.task.to_json(),
-        }
-        config = json.dumps(document, indent=2, ensure_ascii=False)
-        (unfinished / _CONFIG).write_text(config + "\n", encoding="utf-8")
-        tensors = {name: tensor.contiguous() for name, tensor in model.state_dict().items()}
-        safetensors.torch.save_file(tensors, unfinished / _WEIGHTS, metadata={"format": "pt"})
-        if model.encoder.tokenizer is not None:
-            model.encoder.tokenizer.save(str(unfinished / _TOKENIZER))
-        if model.classifier is not None:
-            layer = {name: t.contiguous() for name, t in model.classifier._asdict().items()}
-            safetensors.torch.save_file(layer, unfinished / CLASSIFIER)
-        for entry in folder.iterdir() if folder.is_dir() else ():
-            if entry.name not in (_CONFIG, _WEIGHTS, _TOKENIZER, CLASSIFIER):
-                _copy(entry, unfinished / entry.name)
-
-
-def _copy(old: Path, new: Path) -> None:
-    """Copy a file or folder; a file that can be linked takes no room."""
-    if old.is_dir() and not old.is_symlink():
-        shutil.copytree(old, new, symlinks=True)
-        return
-    try:
-        os.link(old, new, follow_symlinks=False)
-    except OSError:
-        shutil.copy2(old, new, follow_symlinks=False)
-
-
-def _rebuild(contents: Contents, where: str | Path) -> ActionCLIP:
-    """Build a model and give it its weights."""
-    encoder = _build_encoder(contents, where)
-    head = temporal_heads.build(contents.config, encoder.width)
-    model = ActionCLIP(contents.config, encoder, head)
-    wanted = {name: tensor.shape for name, tensor in model.state_dict().items()}
-    weights.check(contents.weights, wanted, where)
-    model.load_state_dict(contents.weights)
-    if contents.calibration is not None:
-        model.calibration = contents.calibration
-    model.task = contents.task or model.task
-    model.classifier = contents.classifier
-    return model
-
-
-def _read_folder(folder: Path) -> Contents:
-    """Read a directory of ours, or one in the layout of the hub.
-
-    A checkpoint that is replaced meanwhile is read again, so that its files belong together.
-    """
-    for attempt in range(1, _MAX_READS + 1):
-        before = _identity(folder)
-        try:
-            contents = _read_files(folder)
-        except (OSError, ValueError):
-            if _identity(folder) == before or attempt == _MAX_READS:
-                raise
-        else:
-            if _identity(folder) == before:
-                return contents
-    raise OSError(f"{folder}: is replaced again and again while it is read; load it later")
-
-
-def _identity(folder: Path) -> tuple[int, ...] | None:
-    """Tell a folder from the one that replaces it."""
-    try:
-        found = folder.stat()
-    except FileNotFoundError:
-        return None
-    return found.st_dev, found.st_ino, found.st_mtime_ns
-
-
-def _is_ours(folder: Path) -> bool:
-    config = folder / _CONFIG
-    return config.is_file() and "encoder" in hub_folder.read_json(config)
-
-
-def _read_files(folder: Path) -> Contents:
-    if not _is_ours(folder):
-        return foreign.read_folder(folder)
-    document = hub_folder.read_json(folder / _CONFIG)
-    where = str(folder / _CONFIG)
-    lacks = [name for name in (_CALIBRATION, _TASK) if name not in document]
-    calibration = task = None
-    if _CALIBRATION not in lacks:
-        fitted = document.pop(_CALIBRATION)
-        calibration = Calibration.from_json(fitted, where=f"{where}: {_CALIBRATION}")
-    if _TASK not in lacks:
-        task = Task.from_json(document.pop(_TASK), where=f"{where}: {_TASK}")
-    config = ModelConfig.from_json(document, where=where)
-    tokenizer = None
-    if (folder / _TOKENIZER).is_file():
-        tokenizer = Tokenizer.from_file(str(folder / _TOKENIZER))
-    found = weights.read(folder / _WEIGHTS)
-    if lacks:
-        missing = " and ".join(_MEANINGS[name] for name in lacks)
-        logger.warning("%s: from an older version, which stored no %s", folder, missing)
-    classifier = _read_classifier(folder / CLASSIFIER, task or Task())
-    return Contents(config, found, tokenizer, calibration, task, classifier)
+    path = folder / CONFIG
+    document = read_json(path)
+    sections = {name: document.pop(name) for name in _SECTIONS if name in document}
+    calibration, task = None, Task()
+    if "calibration" in sections:
+        calibration = validation.read(Calibration, sections["calibration"], f"{path}: calibration")
+    if "task" in sections:
+        task = validation.read(Task, sections["task"], f"{path}: task")
+    config = validation.read(ModelConfig, document, str(path))
+    tokenizer = folder / TOKENIZER
+    found = weights.read(folder / WEIGHTS)
+    if missing := [meaning for name, meaning in _SECTIONS.items() if name not in sections]:
+        logger.warning(
+            "%s: from an older version, which stored no %s", folder, " and ".join(missing)
+        )
+    return Checkpoint(
+        str(folder),
+        config,
+        found,
+        Tokenizer.from_file(str(tokenizer)) if tokenizer.is_file() else None,
+        calibration,
+        task,
+        _read_classifier(folder / CLASSIFIER, task),
+    )
 
 
 def _read_classifier(path: Path, task: Task) -> Classifier | None:
@@ -196,34 +117,44 @@ def _read_classifier(path: Path, task: Task) -> Classifier | None:
     weights.check(layer, {"weight": shape, "bias": shape[:1]}, path)
     if task.labels and len(task.labels) != len(layer["weight"]):
         raise ValueError(
-            f"{path}: tells {len(layer['weight'])} labels apart, but {_CONFIG} lists "
+            f"{path}: scores {len(layer['weight'])} labels, but {CONFIG} lists "
             f"{len(task.labels)}; use the files that were saved together"
         )
     return Classifier(**layer)
 
 
-_MEANINGS = {_CALIBRATION: "calibration", _TASK: "labels, templates and sampling"}
+def write(checkpoint: Checkpoint, folder: Path) -> None:
+    """Write a directory; it is replaced in one step, other files in it stay.
+
+    Raises:
+        OSError: the folder cannot be written, or the disk is full; the old checkpoint is unharmed.
+    """
+    folder = folder.resolve()
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with atomic_write.replacing(folder) as unfinished:
+        unfinished.mkdir()
+        document = dataclasses.asdict(checkpoint.config)
+        document |= {name: dataclasses.asdict(getattr(checkpoint, name)) for name in _SECTIONS}
+        config = json.dumps(document, indent=2, ensure_ascii=False)
+        (unfinished / CONFIG).write_text(config + "\n", encoding="utf-8")
+        tensors = {name: tensor.contiguous() for name, tensor in checkpoint.weights.items()}
+        safetensors.torch.save_file(tensors, unfinished / WEIGHTS, metadata={"format": "pt"})
+        if checkpoint.tokenizer is not None:
+            checkpoint.tokenizer.save(str(unfinished / TOKENIZER))
+        if checkpoint.classifier is not None:
+            layer = {name: t.contiguous() for name, t in checkpoint.classifier._asdict().items()}
+            safetensors.torch.save_file(layer, unfinished / CLASSIFIER)
+        for entry in folder.iterdir() if folder.is_dir() else ():
+            if entry.name not in (CONFIG, WEIGHTS, TOKENIZER, CLASSIFIER):
+                _copy(entry, unfinished / entry.name)
 
 
-def _build_encoder(contents: Contents, where: str | Path) -> Encoder:
-    config = contents.config
-    if config.encoder in clip.MODEL_TYPES:
-        with clip.refusing_settings(where):
-            return clip.build(config, contents.tokenizer)
-    if config.encoder != "lite":
-        raise ValueError(
-            f"{where}: unknown encoder {config.encoder!r}; known: {['lite', *clip.MODEL_TYPES]}"
-        )
-    if contents.tokenizer is None:
-        raise FileNotFoundError(f"{where}: holds no {_TOKENIZER}, which the encoder 'lite' needs")
-    return LiteEncoder(contents.tokenizer)
-
-
-def _how_to_get(file_name: str) -> str:
-    checkpoint = known.by_file_name(file_name)
-    if checkpoint is None:
-        return "check the path"
-    return (
-        f"it is the {checkpoint.vision_tower} of {checkpoint.num_frames} frames, fetch it from "
-        f"{checkpoint.source}"
-    )
+def _copy(old: Path, new: Path) -> None:
+    """Copy a file or folder; a file is linked where that is possible, which takes no space."""
+    if old.is_dir() and not old.is_symlink():
+        shutil.copytree(old, new, symlinks=True)
+        return
+    try:
+        os.link(old, new, follow_symlinks=False)
+    except OSError:
+        shutil.copy2(old, new, follow_symlinks=False)

@@ -1,14 +1,12 @@
-"""What a tower's results depend on, as plain values: for caches, which look results up by them.
+"""What a tower's results depend on, as plain values: the keys of caches.
 
-Two models with the same values compute the same from the same input, to the last digit. Hashing all
-weights takes long, so that the hash is kept with the model until one of its weights changes.
+Two models with the same values compute the same from the same input, to the last digit.
 """
 
 from __future__ import annotations
 
 import hashlib
 import importlib.util
-import weakref
 from collections.abc import Iterator
 from importlib import metadata
 from typing import Any
@@ -21,64 +19,66 @@ from actionclip.model.actionclip import ActionCLIP
 NOT_FOR_TEXTS = ("vision_tower.",)
 """Beginnings of the names of an encoder's weights that texts do not depend on."""
 _NUM_SAMPLED = 16
+_CACHE = "_fingerprints"
+"""The attribute of a module that holds the version and the hash of its weights."""
 Version = tuple[tuple[str, torch.dtype, int, int | None, float], ...]
-"""Of each tensor: name, dtype, where it lies, how often it was written, a sum of some weights."""
-
-_known: weakref.WeakKeyDictionary[nn.Module, dict[tuple[str, ...], tuple[Version, str]]] = (
-    weakref.WeakKeyDictionary()
-)
+"""Of each tensor: name, dtype, address, number of writes, a sum of some weights."""
 
 
 def of_vision(model: ActionCLIP) -> dict[str, Any]:
     """Return all that `vision_features` of the same pixels depend on, and which pixels it takes."""
     encoder = model.encoder
     return {
-        "weights": of_weights(encoder, encoder.not_for_vision_features),
-        "encoder": model.config.encoder,
-        "encoder_config": dict(model.config.encoder_config),
-        "precision": str(model.precision),
+        **_of_encoder(model, encoder.not_for_vision_features),
         "shift": model.config.shift,
         "joint": model.config.joint,
         "short_side": encoder.short_side,
         "image_size": encoder.image_size,
-        "runtime": _runtime(model),
     }
 
 
 def of_text(model: ActionCLIP) -> dict[str, Any]:
     """Return all that `embed_texts` of the same sentences depend on."""
-    encoder, tokenizer = model.encoder, model.encoder.tokenizer
+    tokenizer = model.encoder.tokenizer
+    digest = hashlib.sha256(tokenizer.to_str().encode() if tokenizer is not None else b"")
+    return {**_of_encoder(model, NOT_FOR_TEXTS), "tokenizer": digest.hexdigest()}
+
+
+def _of_encoder(model: ActionCLIP, without: tuple[str, ...]) -> dict[str, Any]:
+    runtimes = [name for name in model.encoder.runtimes if importlib.util.find_spec(name)]
     return {
-        "weights": of_weights(encoder, NOT_FOR_TEXTS),
+        "weights": of_weights(model.encoder, without),
         "encoder": model.config.encoder,
         "encoder_config": dict(model.config.encoder_config),
         "precision": str(model.precision),
-        "tokenizer": hashlib.sha256(tokenizer.to_str().encode()).hexdigest(),
-        "runtime": _runtime(model),
+        "runtime": [
+            model.logit_scale.device.type,
+            *(f"{name} {metadata.version(name)}" for name in runtimes),
+        ],
     }
 
 
 def of_weights(module: nn.Module, without: tuple[str, ...] = ()) -> str:
-    """Hash the weights of a module, as a checkpoint holds them; kept until one of them changes.
+    """Hash the weights of a module; the hash is cached with it until one of them changes.
 
     Args:
-        module: whose parameters and buffers.
+        module: whose parameters and buffers, as a checkpoint holds them.
         without: leave out those whose names begin with one of these.
     """
-    known = _known.setdefault(module, {})
+    cache: dict[tuple[str, ...], tuple[Version, str]] = module.__dict__.setdefault(_CACHE, {})
     version = weights_version(module, without)
-    if without not in known or known[without][0] != version:
+    if without not in cache or cache[without][0] != version:
         digest = hashlib.sha256()
         for name, weights in _weights(module, without):
             digest.update(f"{name} {weights.dtype} {tuple(weights.shape)}".encode())
             digest.update(bytes_of(weights))
-        known[without] = (version, digest.hexdigest())
-    return known[without][1]
+        cache[without] = (version, digest.hexdigest())
+    return cache[without][1]
 
 
 @torch.inference_mode()
 def weights_version(module: nn.Module, without: tuple[str, ...] = ()) -> Version:
-    """Return what differs, most probably, when a weight has changed; takes about a millisecond.
+    """Return a value that changes, most probably, with any weight; takes about a millisecond.
 
     torch counts writes to a tensor, but not those by way of its `data`; on a CPU some weights of
     each tensor are therefore read as well.
@@ -118,12 +118,3 @@ def _sample(weights: Tensor) -> float:
         return 0.0
     size = min(_NUM_SAMPLED, number)
     return float(weights.as_strided((size,), (number // size,)).double().sum())
-
-
-def _runtime(model: ActionCLIP) -> list[str]:
-    """Return the libraries that compute, with their versions, and the kind of device."""
-    libraries = ["torch"]
-    if model.config.encoder == "lite" and importlib.util.find_spec("onnxruntime"):
-        libraries.append("onnxruntime")
-    device = model.logit_scale.device.type
-    return [device, *(f"{library} {metadata.version(library)}" for library in libraries)]

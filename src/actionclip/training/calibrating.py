@@ -17,7 +17,7 @@ from torch import Tensor
 from actionclip.core import scoring
 from actionclip.evaluation import calibration as fitting
 from actionclip.model.actionclip import ActionCLIP
-from actionclip.model.calibration import Calibration
+from actionclip.model.config import Calibration
 from actionclip.text import prompts
 from actionclip.training import objectives, prepare
 from actionclip.training.run import Run

@@ -22,9 +22,9 @@ from torch import Tensor, nn
 from actionclip.data import problems, reading
 from actionclip.data.annotations import Annotations
 from actionclip.data.clips import Sampling
-from actionclip.model import precision
+from actionclip.model import devices
 from actionclip.model.actionclip import ActionCLIP
-from actionclip.model.task import Task
+from actionclip.model.config import Task
 from actionclip.text import label_sets, prompts
 from actionclip.text.label_files import LabelFile
 from actionclip.training import held_out, lora, optim, random_start
@@ -54,10 +54,10 @@ def make_accelerator(recipe: Recipe, output: Path, device: str | None = None) ->
     chosen = recipe.computing.precision
     place = _device(device)
     if chosen == "auto":
-        is_bf16 = precision.choose("auto", place).dtype == torch.bfloat16
+        is_bf16 = devices.choose_precision("auto", place).dtype == torch.bfloat16
         chosen = "bf16" if is_bf16 else "fp32"
     if chosen == "fp32":
-        precision.choose("fp32", place)  # in convolutions too
+        devices.choose_precision("fp32", place)  # in convolutions too
     if chosen == "fp16" and place.type != "cuda":
         raise ValueError(f"computing.precision: no fp16 on {place.type}; use auto, bf16 or fp32")
     AcceleratorState._reset_state()  # of a run before this one, in the same process
@@ -79,7 +79,7 @@ def _device(name: str | None) -> torch.device:
     Raises:
         ValueError: there is no such device, or one GPU is named for several processes.
     """
-    device = precision.device(name or ("cuda" if torch.cuda.is_available() else "cpu"))
+    device = devices.find(name or ("cuda" if torch.cuda.is_available() else "cpu"))
     if device.type == "cuda" and device.index is not None:
         if int(os.environ.get("WORLD_SIZE", "1")) > 1:
             raise ValueError(

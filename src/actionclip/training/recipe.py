@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 import json
 import tomllib
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -18,8 +18,7 @@ from pydantic_core import ErrorDetails
 
 from actionclip import conventions
 from actionclip.conventions import Conventions, Like
-from actionclip.model.config import TEMPORAL_HEADS
-from actionclip.model.temporal_heads import INITIALISATIONS
+from actionclip.model.temporal_heads import HEADS, INITIALISATIONS
 from actionclip.text.text_files import read_text
 from actionclip.training.loss import Target
 
@@ -27,7 +26,7 @@ Share = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=1)]
 
 
-def _one_of(known: Sequence[str]) -> AfterValidator:
+def _one_of(known: Collection[str]) -> AfterValidator:
     def check(value: str) -> str:
         if value not in known:
             raise ValueError(f"unknown {value!r}; known: {list(known)}")
@@ -51,7 +50,7 @@ class Model(_Section):
 
     start: str = "lite"
     """lite, a name on a hub, a checkpoint folder or an official .pt file."""
-    temporal_head: Annotated[str, _one_of(TEMPORAL_HEADS)] | None = None
+    temporal_head: Annotated[str, _one_of(HEADS)] | None = None
     """How frame features become clip features; by default as in `start`."""
     num_frames: Count | None = None
     """Frames that a clip is sampled to; by default as in `start`."""

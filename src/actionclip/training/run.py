@@ -22,7 +22,7 @@ from torch import Tensor
 from actionclip.evaluation import selection
 from actionclip.evaluation.selection import Selection
 from actionclip.model.actionclip import ActionCLIP
-from actionclip.model.task import Classifier
+from actionclip.model.config import Classifier
 from actionclip.training import averaging, batches, lora, optim, validation
 from actionclip.training.batches import Plan, Planner
 from actionclip.training.objectives import Answers, Classification, Contrastive, Objective, Texts

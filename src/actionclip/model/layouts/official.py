@@ -16,11 +16,11 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from actionclip.model import temporal_heads, weights
+from actionclip.model import weights
+from actionclip.model.checkpoint import Checkpoint, read_json
 from actionclip.model.config import ModelConfig
-from actionclip.model.contents import Contents
 from actionclip.model.encoders import clip_tokenizer
-from actionclip.model.layouts import hub_folder, known, open_clip, openai, state_dicts
+from actionclip.model.layouts import known, open_clip, openai, state_dicts
 from actionclip.model.layouts.openai import Arithmetic
 from actionclip.model.layouts.state_dicts import State
 
@@ -29,7 +29,7 @@ logger = logging.getLogger(__name__)
 _POSITIONS = "frame_position_embeddings.weight"
 
 
-def read(path: Path) -> Contents:
+def read(path: Path) -> Checkpoint:
     """Read a weight file, and the `open_clip_config.json` beside it if there is one.
 
     Raises:
@@ -74,9 +74,10 @@ def read(path: Path) -> Contents:
         joint=sizes.joint_frames is not None,
     )
     with torch.device("meta"):
-        built = temporal_heads.build(config, sizes.width)
+        built = config.build_head(sizes.width)
     weights.check(head, {name: t.shape for name, t in built.state_dict().items()}, path)
-    return Contents(
+    return Checkpoint(
+        str(path),
         config,
         {
             **converted,
@@ -99,7 +100,7 @@ def _arithmetic(state: State, sizes: openai.Architecture, path: Path) -> Arithme
     if state.is_openai:
         found = Arithmetic()
     elif config.is_file():
-        document = hub_folder.read_json(config)
+        document = read_json(config)
         found = open_clip.arithmetic(document, config)
         open_clip.check_sizes(document, sizes, config)
     else:

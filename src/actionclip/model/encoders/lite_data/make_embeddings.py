@@ -86,6 +86,6 @@ def _whitening(features: Float[Tensor, "C D"]) -> Float[Tensor, "D D"]:
 if __name__ == "__main__":
     lines = Path(sys.argv[1]).read_text(encoding="utf-8").splitlines()
     action_names = [line for line in lines if line and not line.startswith("#")]
-    words = embed(LiteEncoder.from_installed_packages(), action_names)
+    words = embed(LiteEncoder.pretrained(), action_names)
     stored = {name: tensor.half().contiguous() for name, tensor in words.items()}
     safetensors.torch.save_file(stored, _FOLDER / "embeddings.safetensors")
