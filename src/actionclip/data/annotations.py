@@ -1,7 +1,6 @@
 """The one form that every data set takes in memory: videos, their actions and their splits.
 
-Readers make it (`reading.read`), everything else takes it. It holds paths and words, no frames:
-nothing here opens a video.
+`reading.read` makes it, everything else takes it. It holds paths and words, no frames.
 """
 
 from __future__ import annotations
@@ -68,7 +67,7 @@ class Annotations:
         return any(len(example.labels) != 1 for example in self.examples)
 
     def written(self, labels: Sequence[str]) -> list[str]:
-        """Give labels as the data set writes them."""
+        """Return labels as the data set writes them."""
         return [self.raw_labels.get(label, label) for label in labels]
 
     @property
@@ -78,22 +77,18 @@ class Annotations:
         return {name: count[name] for name in SPLITS if count[name]}
 
     def label_indices(self, example: Example) -> list[int]:
-        """Give the places of an example's labels in the label list."""
+        """Return the places of an example's labels in the label list."""
         return [self.labels.index(label) for label in example.labels]
 
     def of_split(self, split: Split) -> Annotations:
-        """Keep the examples of one split; the labels stay, so that their indices do.
-
-        Raises:
-            ValueError: the split holds no example.
-        """
+        """Return the examples of one split with all labels; `ValueError` if there is none."""
         if split not in self.splits:
             known = ", ".join(f"{name} ({count})" for name, count in self.splits.items())
             raise ValueError(f"the split {split!r} is empty; there are {known or 'no examples'}")
         return self.with_examples(e for e in self.examples if e.split == split)
 
     def with_examples(self, examples: Iterable[Example]) -> Annotations:
-        """Give the same data set with other examples."""
+        """Return the same data set with other examples."""
         return dataclasses.replace(self, examples=tuple(examples))
 
     def whole_videos(self) -> Annotations:
@@ -115,6 +110,6 @@ class Annotations:
 
 
 def labels_in_order(examples: Sequence[Example]) -> tuple[str, ...]:
-    """Give the labels that occur, in alphabetical order, whatever the order of the examples."""
+    """Return the labels that occur, in alphabetical order."""
     labels = {label for example in examples for label in example.labels}
     return tuple(sorted(labels, key=lambda label: (label.casefold(), label)))

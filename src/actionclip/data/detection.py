@@ -84,11 +84,7 @@ def _with_splits(found: Format, file: Path) -> Detected:
 
 
 def _in_folder(folder: Path) -> Detected | None:
-    """Find the files in a folder, or in the folders in it, that hold annotations of its videos.
-
-    Raises:
-        ValueError: there are several, or the format of one is unknown.
-    """
+    """Find the files in a folder, or in the folders in it, that hold annotations of its videos."""
     candidates, videos = _contents(folder)
     certain = [each for each in FORMATS.values() if each.is_certain]
     for path in candidates:

@@ -1,7 +1,7 @@
-"""Labels become the pairs of them that nearly say the same, mostly a slip of whoever wrote them.
+"""Pairs of labels that are nearly the same, mostly by a mistake of their author.
 
-"riding a bike" and "ride bikes" are two labels to a program and one action to a person. "pulling
-from left to right" and "pulling from right to left" are two; so words are compared, in their order.
+"riding a bike" and "ride bikes" are one action, but "pulling from left to right" and "pulling from
+right to left" are two; so words are compared, in their order.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _LONG = 6
 
 
 def nearly_same(labels: Sequence[str]) -> list[tuple[str, str]]:
-    """Give the pairs that differ only in articles, endings, signs and spaces, or in one slip.
+    """Return the pairs that differ only in articles, endings, signs, spaces, or in one misprint.
 
     >>> nearly_same(["riding a bike", "ride bikes", "clapping", "squatting", "sqautting"])
     [('riding a bike', 'ride bikes'), ('squatting', 'sqautting')]
@@ -44,20 +44,20 @@ def nearly_same(labels: Sequence[str]) -> list[tuple[str, str]]:
 
 
 def words_of(label: str) -> tuple[str, ...]:
-    """Give the words of a label that tell something, in one case."""
+    """Return the words of a label in one case, without articles."""
     words = re.findall(r"\w+", normalize(label).casefold().replace("'", ""))
     return tuple(word for word in words if word not in _ARTICLES)
 
 
 def stem_of(word: str) -> str:
-    """Give a word without its ending: running and run have one stem."""
+    """Return a word without its ending: running and run have one stem."""
     stem = _ENDING.sub("", word)
     doubled = len(stem) > 3 and stem[-1] == stem[-2] and stem != word
     return stem[:-1] if doubled else stem
 
 
 def _one_is_mistyped(words: tuple[str, ...], other: tuple[str, ...]) -> bool:
-    """Say whether one word differs, by two letters swapped or one left out."""
+    """Return whether one word differs, by two letters swapped or one left out."""
     differing = [pair for pair in zip(words, other, strict=True) if pair[0] != pair[1]]
     if len(differing) != 1:
         return False
@@ -65,5 +65,5 @@ def _one_is_mistyped(words: tuple[str, ...], other: tuple[str, ...]) -> bool:
     if len(short) < _LONG or len(long) - len(short) > 1:
         return False
     blocks = difflib.SequenceMatcher(None, short, long).get_matching_blocks()
-    kept = sum(block.size for block in blocks)
-    return kept >= len(long) - 1 and (len(short) < len(long) or sorted(short) == sorted(long))
+    num_equal = sum(block.size for block in blocks)
+    return num_equal >= len(long) - 1 and (len(short) < len(long) or sorted(short) == sorted(long))

@@ -36,9 +36,6 @@ class Locator:
         Args:
             written: as an annotation file writes it.
             beside: the folder of this file; paths can be relative to it or to `data/` in it.
-
-        Raises:
-            ValueError: the path leads out of the data folder, or there is no such video.
         """
         key = written, beside
         if key not in self._found:
@@ -121,11 +118,7 @@ class Locator:
 
 
 def inside(root: Path, written: str) -> Path:
-    """Return a path relative to `root`.
-
-    Raises:
-        ValueError: it leads out of `root`, or does not exist.
-    """
+    """Return a path relative to `root`."""
     path = root / written
     if not os.path.realpath(path).startswith(_real_folder(root.absolute())):
         raise ValueError(

@@ -18,6 +18,7 @@ from actionclip.data.annotations import Annotations, Example, labels_in_order
 from actionclip.data.formats import FORMATS, folder
 from actionclip.data.formats import examples as rows
 from actionclip.data.problems import Problems, check_times
+from actionclip.text import label_files
 from actionclip.text import labels as label_text
 from actionclip.text.label_files import LabelFile
 
@@ -82,7 +83,7 @@ def collect(
     label_file = None
     if labels is None and detected.format == "list":  # its length tells labels from frame counts
         label_file = data_labels.file_beside(detected.files, root)
-    names = label_text.read_file(label_file) if label_file else labels
+    names = label_files.read(label_file) if label_file else labels
     if detected.format == "folder":
         annotations = folder.read(detected.path, problems)
     else:
@@ -93,7 +94,7 @@ def collect(
     are_numbers = data_labels.are_numbers(written)
     if labels is None and detected.format == "table" and are_numbers:
         label_file = data_labels.file_beside(detected.files, root)
-        names = label_text.read_file(label_file) if label_file else None
+        names = label_files.read(label_file) if label_file else None
     layout = annotations.layout
     if detected.num_others:
         layout += f"; {detected.num_others} other folds in the folder are not read"

@@ -8,72 +8,57 @@ words are in every data set.
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
 from actionclip.data.annotations import Split
 
-_WORDS: dict[str, Split] = {
-    **dict.fromkeys(("train", "training", "trn", "trainset", "trainval"), "train"),
-    **dict.fromkeys(
-        ("val", "valid", "validate", "validation", "dev", "valset", "holdout", "heldout"), "val"
-    ),
-    **dict.fromkeys(("test", "testing", "tst", "testset"), "test"),
+_SYNONYMS: dict[Split, str] = {
+    "train": "train training trn trainset trainval",
+    "val": "val valid validate validation dev valset holdout heldout",
+    "test": "test testing tst testset",
 }
-_FILLERS = frozenset(
-    (
-        *("set", "split", "splits", "data", "dataset", "subset", "part", "fold", "list"),
-        *("lists", "video", "videos", "clip", "clips", "frame", "frames", "rawframes", "raw"),
-        *(
-            "images",
-            "jpg",
-            "mp4",
-            "avi",
-            "resized",
-            "compress",
-            "compressed",
-            "small",
-            "tiny",
-            "mini",
-            "full",
-            "new",
-        ),
-        *("final", "public", "k", "kinetics", "ucf", "hmdb", "ssv", "something", "v", "p"),
-        *("px", "fps", "label", "labels", "annotation", "annotations", "anno", "metadata", "org"),
-    )
+_WORDS = {word: split for split, words in _SYNONYMS.items() for word in words.split()}
+_USUAL = (
+    "set split splits data dataset subset part fold list lists video videos clip clips frame frames"
+    " rawframes raw images jpg mp4 avi resized compress compressed small tiny mini full new final"
+    " public k kinetics ucf hmdb ssv something v p px fps label labels annotation annotations anno"
+    " metadata org"
 )
+_USUAL_WORDS = frozenset(_USUAL.split())
 _PARTS = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+|[^\W\d_a-zA-Z]+")
 
 
 def split_named(name: str) -> Split | None:
-    """Give the split that a word means, in any of its usual spellings; None for other words."""
+    """Return the split that a word means, in any of its usual forms; None for other words."""
     return _WORDS.get(name.strip().lower())
 
 
 def split_in(name: str) -> tuple[Split, str] | None:
-    """Find the one split word in a name; give its split and the rest of the name.
+    """Find the one split word in a name; return its split and the rest of the name.
 
-    >>> split_in("videos_train"), split_in("TrainingSet"), split_in("training a dog")
-    (('train', 'videos'), ('train', 'set'), ('train', 'a dog'))
+    The rest is for comparisons and holds the "list" of "trainlist" even if the name does not.
+
+    >>> split_in("videos_train"), split_in("trainlist01")
+    (('train', 'videos list'), ('train', 'list 01'))
     """
-    parts = [part.lower() for part in _PARTS.findall(name)]
-    parts = [piece for part in parts for piece in _separate(part)]
-    found = [place for place, part in enumerate(parts) if part in _WORDS]
-    if len({_WORDS[parts[place]] for place in found}) != 1:
+    parts = [part for whole in _parts(name) for part in _separate(whole)]
+    splits = {_WORDS[part] for part in parts if part in _WORDS}
+    if len(splits) != 1:
         return None
-    rest = " ".join(part for place, part in enumerate(parts) if place not in found)
-    return _WORDS[parts[found[0]]], rest
+    return splits.pop(), " ".join(part for part in parts if part not in _WORDS)
 
 
 def splits_of(names: Iterable[str]) -> Mapping[str, Split]:
-    """Give the split of each name that is one; names of labels are left out.
+    """Return the split of each name that is one; names of labels are left out.
 
     A name is a split if it holds a split word and only usual words ("videos_train", "val_256"), or
     if it differs from a name beside it in the split word alone ("kitchen_train", "kitchen_test").
     """
     found = {name: split for name in names if (split := split_in(name))}
-    by_rest: dict[str, set[Split]] = {}
+    by_rest: dict[str, set[Split]] = defaultdict(set)
     for split, rest in found.values():
-        by_rest.setdefault(rest, set()).add(split)
+        by_rest[rest].add(split)
     return {
         name: split
         for name, (split, rest) in found.items()
@@ -82,9 +67,12 @@ def splits_of(names: Iterable[str]) -> Mapping[str, Split]:
 
 
 def is_usual(name: str) -> bool:
-    """Say whether a name holds only words that every data set uses: "videos", "hmdb51_org"."""
-    parts = (part.lower() for part in _PARTS.findall(name))
-    return all(part in _FILLERS or part.isdigit() for part in parts)
+    """Return whether a name holds only words that every data set uses: "videos", "hmdb51_org"."""
+    return all(part in _USUAL_WORDS or part.isdigit() for part in _parts(name))
+
+
+def _parts(name: str) -> list[str]:
+    return [part.lower() for part in _PARTS.findall(name)]
 
 
 def _separate(part: str) -> list[str]:

@@ -1,1 +1,1 @@
-"""A label becomes prompts. Knows no model, no video."""
+"""Labels, label files and templates become prompts."""

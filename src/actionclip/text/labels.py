@@ -4,7 +4,6 @@ Data sets write `ApplyEyeMakeup` or `brush_hair`; a text tower knows words. A la
 holds a space was written by a person and stays as it is. Lists are checked before any work is done.
 """
 
-import logging
 import re
 import unicodedata
 from collections.abc import Sequence
@@ -12,8 +11,6 @@ from pathlib import Path
 
 from actionclip.text import label_files
 from actionclip.text.text_files import read_text
-
-_logger = logging.getLogger(__name__)
 
 _INVISIBLE = dict.fromkeys(map(ord, "\u200b\u2060\ufeff\u00ad"))
 _CAMEL = re.compile(
@@ -24,7 +21,7 @@ _CAMEL = re.compile(
 
 
 def normalize(label: str) -> str:
-    """Give the one way to write a label: composed letters (NFC), single spaces, nothing invisible.
+    """Return a label in composed letters (NFC), with single spaces and nothing invisible.
 
     >>> normalize("cafe\u0301  visit ") == normalize("caf\u00e9\u00a0visit") == "caf\u00e9 visit"
     True
@@ -33,7 +30,7 @@ def normalize(label: str) -> str:
 
 
 def clean(label: str) -> str:
-    """Give the words of a label.
+    """Return the words of a label.
 
     >>> clean("ApplyEyeMakeup"), clean("brush_hair"), clean("PlayTVGames"), clean("a  Thai dance ")
     ('apply eye makeup', 'brush hair', 'play TV games', 'a Thai dance')
@@ -77,28 +74,18 @@ def check(labels: Sequence[str], source: str = "labels") -> list[str]:
 
 
 def is_utf8(label: str) -> bool:
-    """Tell whether a label has no bytes that are no text, which towers cannot encode."""
+    """Return whether a label is text that towers can encode, without stray bytes."""
     return not any("\ud800" <= character <= "\udfff" for character in label)
 
 
 def read(path: Path) -> list[str]:
     """Read the labels of a file of any usual layout (`label_files`), in the order of their ids.
 
-    A layout that is not plain lines is logged.
-
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: the file holds no label, or two that say the same, or cannot be understood.
+        ValueError: the file holds no label, or two that say the same, or is ambiguous.
     """
-    return check(read_file(path).names, str(path))
-
-
-def read_file(path: Path) -> label_files.LabelFile:
-    """Read a label file with its ids, without checking the labels; otherwise as `read`."""
-    found = label_files.read(path)
-    if found.layout:
-        _logger.info("%s: %s; %d labels", path, found.layout, len(found.names))
-    return found
+    return check(label_files.read(path).names, str(path))
 
 
 def read_lines(path: Path) -> list[str]:

@@ -1,7 +1,7 @@
-"""Prompts: templates and labels go in, the sentences that the text tower reads come out.
+"""Templates and labels become prompts: the sentences that the text tower encodes.
 
-The paper puts a label into sentences of three kinds, told apart by where the words stand: before
-the label (prefix), around it (cloze) or after it (suffix). Nothing here knows a tokenizer.
+The paper uses templates of three kinds, by where their words stand: before the label (prefix),
+around it (cloze) or after it (suffix).
 """
 
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from actionclip.text.labels import clean, read_lines
 Kind = Literal["bare", "prefix", "cloze", "suffix"]
 
 BARE = ("{}",)
-"""The label alone. Users of fine-tuned CLIP found that sentences can do worse than this."""
+"""The label alone; with a fine-tuned CLIP, sentences can be worse than this."""
 
 PAPER = (
     "a photo of action {}",
@@ -53,7 +53,7 @@ SETS = {"bare": BARE, "paper": PAPER, "clip": CLIP}
 
 
 def kind(template: str) -> Kind:
-    """Say where the words of a template stand: before the label, around it, after it, or nowhere.
+    """Return where the words of a template stand: before, around or after the label, or nowhere.
 
     >>> [kind(template) for template in ("a video of {}", "recognize {}?", "{}, an action", "{}")]
     ['prefix', 'cloze', 'suffix', 'bare']
@@ -65,7 +65,7 @@ def kind(template: str) -> Kind:
 
 
 def split(template: str) -> tuple[str, str]:
-    """Give what stands before and after the hole.
+    """Return the text before and after the hole.
 
     Raises:
         ValueError: the template has no hole `{}`, or more than one.

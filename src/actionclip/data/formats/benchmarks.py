@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import re
 from collections.abc import Iterator
@@ -152,11 +153,7 @@ def _read_charades(file: AnnotationFile, _videos: Locator) -> Content:
 
 
 def _charades_labels(path: Path) -> dict[str, str]:
-    """Return the label of each code, "c000" to "c156", from the class file if it is there.
-
-    Raises:
-        ProblemsError: a line of the class file is not "c000 Holding some clothes".
-    """
+    """Return the label of each code, "c000" to "c156", from the class file if it is there."""
     if not path.exists():
         return {f"c{i:03d}": label for i, label in enumerate(label_sets.load("charades"))}
     problems = Problems()
@@ -225,51 +222,15 @@ def _json(file: AnnotationFile, kind: type[Any]) -> Any:  # noqa: ANN401  what J
     return file.json
 
 
+_Lists = functools.partial(Format, is_certain=True, min_split_files=1)
+_Folds = functools.partial(Format, is_certain=True, min_split_files=0)
+
 FORMATS = [
-    Format(
-        name="something",
-        title="Something-Something lists",
-        suffixes=(".json",),
-        detects=_is_something,
-        read=_read_something,
-        is_certain=True,
-        min_split_files=1,
+    _Lists("something", "Something-Something lists", (".json",), _is_something, _read_something),
+    _Lists("charades", "Charades lists", (".csv",), _is_charades, _read_charades),
+    _Lists(
+        "kinetics", "Kinetics lists", (".csv",), _is_kinetics, _read_kinetics, allows_missing=True
     ),
-    Format(
-        name="charades",
-        title="Charades lists",
-        suffixes=(".csv",),
-        detects=_is_charades,
-        read=_read_charades,
-        is_certain=True,
-        min_split_files=1,
-    ),
-    Format(
-        name="kinetics",
-        title="Kinetics lists",
-        suffixes=(".csv",),
-        detects=_is_kinetics,
-        read=_read_kinetics,
-        is_certain=True,
-        min_split_files=1,
-        allows_missing=True,
-    ),
-    Format(
-        name="hmdb51",
-        title="HMDB51 lists",
-        suffixes=(".txt",),
-        detects=_is_hmdb51,
-        read=_read_hmdb51,
-        is_certain=True,
-        min_split_files=0,
-    ),
-    Format(
-        name="ucf101",
-        title="UCF101 lists",
-        suffixes=(".txt",),
-        detects=_is_ucf101,
-        read=_read_ucf101,
-        is_certain=True,
-        min_split_files=0,
-    ),
+    _Folds("hmdb51", "HMDB51 lists", (".txt",), _is_hmdb51, _read_hmdb51),
+    _Folds("ucf101", "UCF101 lists", (".txt",), _is_ucf101, _read_ucf101),
 ]

@@ -91,11 +91,7 @@ def read(
 
 
 def _locate(row: Row, locator: Locator, beside: Path) -> Path | None:
-    """Find the video of a row; None if it is named and not there.
-
-    Raises:
-        ValueError: there is no video at its path.
-    """
+    """Find the video of a row; None if it is named and not there."""
     named = locator.find_named(*row.names)
     paths = [row.video] if isinstance(row.video, str) else row.video
     if named or not paths:
@@ -104,11 +100,7 @@ def _locate(row: Row, locator: Locator, beside: Path) -> Path | None:
 
 
 def _example(row: Row, video: Path, split: Split | None, source: str) -> Example:
-    """Make an example of a row.
-
-    Raises:
-        ValueError: a part of the row cannot be; the message says which.
-    """
+    """Make an example of a row."""
     labels = tuple(label.strip() for label in row.labels)
     if not all(labels):
         written = SEPARATOR.join(labels)
@@ -150,11 +142,7 @@ def num_frames(video: Path) -> int:
 
 
 def _part_of(example: Example, first: int, last: int | None) -> Example:
-    """Restrict an example to the frames from `first` to `last`, counted from 0.
-
-    Raises:
-        ValueError: the video cannot be read, or has no such frames.
-    """
+    """Restrict an example to the frames from `first` to `last`, counted from 0."""
     available = example.frames.num_frames if example.frames else num_frames(example.video)
     last = available - 1 if last is None else last
     if not 0 <= first <= last < available:

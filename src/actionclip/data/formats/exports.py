@@ -212,22 +212,17 @@ def _parse_task(task: Mapping[str, Any]) -> Iterator[Row]:
 # <image id="3"><tag label="run"/></image> in "CVAT for images". A track, or frames with one tag
 # that follow each other, are a part of a video, which is named in <meta>.
 
-_Part = tuple[int, int, str]
-"""The first frame, the last, and the label."""
-
 
 def _read_cvat(file: AnnotationFile, videos: Locator) -> Content:
-    """Read an export of a task, or of a project with several videos.
-
-    Raises:
-        ValueError: the file is no such export.
-    """
+    """Read an export of a task, or of a project with several videos."""
     root = _xml(file)
     tasks = {task.findtext("id", ""): task for task in root.iterfind(".//meta//task")}
     default = next(iter(tasks.values()), root.find(".//meta/job"))
-    parts: dict[str, set[_Part]] = defaultdict(set)
-    for task_id, part in (*_tracks(root), *_tags(root)):
-        parts[task_id].add(part)
+    parts: dict[str, set[tuple[int, int, str]]] = defaultdict(set)
+    for (task_id, label, _), frames in _labelled_frames(root).items():
+        firsts = sorted(frame for frame in frames if frame - 1 not in frames)
+        lasts = sorted(frame for frame in frames if frame + 1 not in frames)
+        parts[task_id] |= {(*ends, label) for ends in zip(firsts, lasts, strict=True)}
 
     def parse(task_id: str) -> Iterator[Row]:
         task = tasks.get(task_id, default)
@@ -255,31 +250,23 @@ def _xml(file: AnnotationFile) -> Element:
     return root
 
 
-def _tracks(root: Element) -> Iterator[tuple[str, _Part]]:
-    for track in root.iterfind("track"):
-        frames: dict[bool, list[int]] = {True: [], False: []}
-        for shape in track:
-            frames[shape.get("outside", "0") == "1"].append(int(shape.get("frame", 0)))
-        shown, gone = frames[False], frames[True]
+def _labelled_frames(root: Element) -> dict[tuple[str, str, int], set[int]]:
+    """Return the frames of each track and of each tag, by task, label and number of the track."""
+    found: dict[tuple[str, str, int], set[int]] = defaultdict(set)
+    for number, track in enumerate(root.iterfind("track"), start=1):
+        shown = [int(s.get("frame", 0)) for s in track if s.get("outside", "0") != "1"]
+        gone = [int(s.get("frame", 0)) for s in track if s.get("outside", "0") == "1"]
         if shown:
-            last = max(max(shown), max(gone) - 1) if gone else max(shown)
-            yield track.get("task_id", ""), (min(shown), last, track.get("label", ""))
-
-
-def _tags(root: Element) -> Iterator[tuple[str, _Part]]:
-    """Join the frames with equal tags that follow each other."""
-    tagged: dict[tuple[str, str], set[int]] = defaultdict(set)
-    on_images = ((image, image.get("id", 0)) for image in root.iterfind("image"))
-    for holder, number, tag in (
-        *((image, number, tag) for image, number in on_images for tag in image.iterfind("tag")),
-        *((tag, tag.get("frame", 0), tag) for tag in root.iterfind("tag")),
-    ):
-        tagged[holder.get("task_id", ""), tag.get("label", "")].add(int(number))
-    for (task_id, label), frames in tagged.items():
-        firsts = sorted(frame for frame in frames if frame - 1 not in frames)
-        lasts = sorted(frame for frame in frames if frame + 1 not in frames)
-        for first, last in zip(firsts, lasts, strict=True):
-            yield task_id, (first, last, label)
+            last = max([*shown, *(frame - 1 for frame in gone)])
+            key = track.get("task_id", ""), track.get("label", ""), number
+            found[key] = set(range(min(shown), last + 1))
+    for image in root.iterfind("image"):
+        for tag in image.iterfind("tag"):
+            key = image.get("task_id", ""), tag.get("label", ""), 0
+            found[key].add(int(image.get("id", 0)))
+    for tag in root.iterfind("tag"):
+        found[tag.get("task_id", ""), tag.get("label", ""), 0].add(int(tag.get("frame", 0)))
+    return found
 
 
 def _names(task: Element | None) -> list[str]:
@@ -287,40 +274,27 @@ def _names(task: Element | None) -> list[str]:
     return [name for name in tags if name]
 
 
-def _detects_cvat(file: AnnotationFile) -> bool:
+def _is_cvat(file: AnnotationFile) -> bool:
     return _xml(file).tag == "annotations"
 
 
 FORMATS = [
+    Format("cvat", "CVAT export", (".xml",), _is_cvat, _read_cvat, min_split_files=0),
     Format(
-        name="cvat",
-        title="CVAT export",
-        suffixes=(".xml",),
-        detects=_detects_cvat,
-        read=_read_cvat,
-        min_split_files=0,
-    ),
-    Format(
-        name="activitynet",
-        title="ActivityNet layout",
-        suffixes=JSON_SUFFIXES,
-        detects=_is_activitynet,
-        read=_read_activitynet,
+        "activitynet",
+        "ActivityNet layout",
+        JSON_SUFFIXES,
+        _is_activitynet,
+        _read_activitynet,
         allows_missing=True,
     ),
+    Format("fiftyone", "FiftyOne export", JSON_SUFFIXES, _is_fiftyone, _read_fiftyone),
     Format(
-        name="fiftyone",
-        title="FiftyOne export",
-        suffixes=JSON_SUFFIXES,
-        detects=_is_fiftyone,
-        read=_read_fiftyone,
-    ),
-    Format(
-        name="label_studio",
-        title="Label Studio export",
-        suffixes=JSON_SUFFIXES,
-        detects=_is_label_studio,
-        read=_read_label_studio,
+        "label_studio",
+        "Label Studio export",
+        JSON_SUFFIXES,
+        _is_label_studio,
+        _read_label_studio,
         min_split_files=0,
     ),
 ]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -23,15 +24,16 @@ _SPLIT_PARTS = re.compile("train(ing)?|test(ing)?|val(id(ation)?)?|dev")
 def read(folder: Path, problems: Problems) -> Annotations:
     """Read a folder; without splits all examples are in train, marked as to be drawn."""
     root = _without_wrappers(folder)
-    files.warn_of_others(root, _files(root))
+    others = (path for path in root.rglob("*") if path.suffix.lower() not in paths.PICTURES)
+    files.warn_of_others(root, sorted(path for path in others if path.is_file()))
     folders = _folders(root)
     splits = split_names.splits_of(entry.name for entry in folders)
     if not splits:
-        return _read_without_splits(root, problems)
-    by_split: dict[Split, list[Path]] = {}
+        return _read_without_splits(root, folders, problems)
+    by_split: dict[Split, list[Path]] = defaultdict(list)
     for entry in folders:
         if entry.name in splits:
-            by_split.setdefault(splits[entry.name], []).append(entry)
+            by_split[splits[entry.name]].append(entry)
         elif _has_clips(entry):
             problems.add(
                 str(entry), "a folder beside train/, val/ and test/; move it into one of them"
@@ -53,19 +55,18 @@ def read(folder: Path, problems: Problems) -> Annotations:
     return Annotations(tuple(examples), (), layout=layout)
 
 
-def _read_without_splits(root: Path, problems: Problems) -> Annotations:
+def _read_without_splits(root: Path, folders: Sequence[Path], problems: Problems) -> Annotations:
     """Read label folders; the folders in them can be splits."""
-    names = [entry.name for entry in _folders(root)]
-    inner = {entry.name for name in names for entry in _folders(root / name)}
-    if inner and split_names.splits_of(inner).keys() == inner:
-        splits = split_names.splits_of(inner)
+    names = [entry.name for entry in folders]
+    inner = [entry for label_folder in folders for entry in _folders(label_folder)]
+    splits = split_names.splits_of({entry.name for entry in inner})
+    if inner and splits.keys() == {entry.name for entry in inner}:
         if len(names) > 1 and all(split_names.is_usual(n) and not n.isdigit() for n in names):
             problems.add(str(root), f"several folds ({', '.join(names[:4])}); name one of them")
         examples = [
             example
-            for name in names
-            for entry in _folders(root / name)
-            for example in _read_clips(entry, name, splits[entry.name], problems)
+            for entry in inner
+            for example in _read_clips(entry, entry.parent.name, splits[entry.name], problems)
         ]
         layout = f"a folder per label in {root}, split folders in each{_groups_of(examples)}"
         return Annotations(tuple(examples), (), layout=layout)
@@ -77,20 +78,19 @@ def _read_without_splits(root: Path, problems: Problems) -> Annotations:
             " train, val and test, or write an annotations.csv with the header path,label,split",
         )
     examples = list(_read_labels(root, "train", problems))
-    questions = []
-    groups = {example.group for example in examples if example.group}
+    groups = sorted({example.group for example in examples if example.group})
+    questions: tuple[str, ...] = ()
     if len(names) == 1 and len(groups) > 1:
-        some = ", ".join(sorted(groups)[:3])
-        questions.append(
-            f"{names[0]!r} is read as the only label; if the folders in it ({some}) are the labels,"
-            f" name {root / names[0]}"
+        questions = (
+            f"{names[0]!r} is read as the only label; if the folders in it"
+            f" ({', '.join(groups[:3])}) are the labels, name {root / names[0]}",
         )
     layout = f"a folder per label in {root}{_groups_of(examples)}"
-    return Annotations(tuple(examples), (), True, layout=layout, questions=tuple(questions))
+    return Annotations(tuple(examples), (), True, layout=layout, questions=questions)
 
 
 def _groups_of(examples: Sequence[Example]) -> str:
-    """Say what the folders inside the label folders are taken for; they could be labels."""
+    """Describe how the folders inside the label folders are read; they could be labels."""
     groups = sorted({example.group for example in examples if example.group})
     some = ", ".join(groups[:3]) + (", …" if len(groups) > 3 else "")
     return f"; folders in those ({some}) are recordings, not labels" if groups else ""
@@ -109,12 +109,12 @@ def _read_labels(folder: Path, split: Split, problems: Problems) -> Iterator[Exa
 def _read_clips(
     folder: Path, label: str, split: Split, problems: Problems, group: str | None = None
 ) -> Iterator[Example]:
-    """Give the clips in a folder and in the groups in it."""
+    """Yield the clips in a folder and in the groups in it."""
     for video in _videos(folder):
-        if not video.exists():
+        if video.exists():
+            yield Example(video, (label,), split, source=str(video), group=group)
+        else:
             problems.add(str(video), "the link leads nowhere; repair or remove it")
-            continue
-        yield Example(video, (label,), split, source=str(video), group=group)
     for entry in _folders(folder):
         if not _holds_pictures(entry):
             inner = entry.name if group is None else f"{group}/{entry.name}"
@@ -124,8 +124,8 @@ def _read_clips(
             frames = paths.describe_frames(entry)
         except ValueError as mistake:
             problems.found.append(str(mistake))
-            continue
-        yield Example(entry, (label,), split, source=str(entry), group=group, frames=frames)
+        else:
+            yield Example(entry, (label,), split, source=str(entry), group=group, frames=frames)
 
 
 def _without_wrappers(folder: Path) -> Path:
@@ -134,37 +134,29 @@ def _without_wrappers(folder: Path) -> Path:
         folders = [entry for entry in _folders(folder) if _has_clips(entry)]
         if len(folders) != 1 or _videos(folder):
             return folder
-        [only] = folders
-        inner = [entry for entry in _folders(only) if not _holds_pictures(entry)]
-        splits = split_names.splits_of(entry.name for entry in inner)
-        is_wrapper = split_names.is_usual(only.name) or splits
-        if not inner or not is_wrapper or split_names.splits_of([only.name]):
+        inner = [entry.name for entry in _folders(folders[0]) if not _holds_pictures(entry)]
+        is_wrapper = split_names.is_usual(folders[0].name) or split_names.splits_of(inner)
+        if not inner or not is_wrapper or split_names.splits_of([folders[0].name]):
             return folder
-        folder = only
+        folder = folders[0]
 
 
 def _has_clips(folder: Path) -> bool:
-    """Say whether there is a clip anywhere below a folder."""
-    return (
-        bool(_videos(folder))
-        or _holds_pictures(folder)
-        or any(_has_clips(entry) for entry in _folders(folder))
-    )
+    here = _videos(folder) or _holds_pictures(folder)
+    return bool(here) or any(map(_has_clips, _folders(folder)))
 
 
 def _holds_pictures(folder: Path) -> bool:
-    """Say whether a folder is a clip: it holds pictures, and no video and no folder."""
+    """Return whether a folder is a clip: it holds pictures, and no video and no folder."""
     has_pictures = any(Path(e.name).suffix.lower() in paths.PICTURES for e in _entries(folder))
     return has_pictures and not _videos(folder) and not _folders(folder)
 
 
 def _folders(folder: Path) -> list[Path]:
-    entries = (entry for entry in _entries(folder) if entry.is_dir())
-    return sorted(Path(e.path) for e in entries if not (e.is_symlink() and _leads_up(Path(e.path))))
-
-
-def _leads_up(link: Path) -> bool:
-    return link.parent.resolve().is_relative_to(link.resolve())
+    """Return the folders in a folder, without links that lead up."""
+    found = sorted(Path(entry.path) for entry in _entries(folder) if entry.is_dir())
+    up = folder.resolve()
+    return [f for f in found if not (f.is_symlink() and up.is_relative_to(f.resolve()))]
 
 
 def _videos(folder: Path) -> list[Path]:
@@ -175,9 +167,3 @@ def _videos(folder: Path) -> list[Path]:
 def _entries(folder: Path) -> list[os.DirEntry[str]]:
     with os.scandir(folder) as entries:
         return [entry for entry in entries if not paths.is_hidden(entry.name)]
-
-
-def _files(folder: Path) -> list[Path]:
-    """Give the files below a folder, without pictures, which can be frames of a clip."""
-    found = (path for path in folder.rglob("*") if path.suffix.lower() not in paths.PICTURES)
-    return sorted(path for path in found if path.is_file())

@@ -62,11 +62,7 @@ def names_in(text: str) -> set[str]:
 
 
 def _read(file: AnnotationFile, videos: Locator) -> Content:
-    """Read a list; labels that are numbers stay numbers.
-
-    Raises:
-        ValueError: the layout is ambiguous.
-    """
+    """Read a list; labels that are numbers stay numbers."""
     beside = file.path.parent
     entries = [(source, line) for source, line in file.lines if not line.startswith("#")]
     stated = _stated_layout(entries[0][1]) if entries else None
@@ -130,11 +126,7 @@ def _stated_layout(line: str) -> int | None:
 
 
 def _find_layout(lines: Sequence[_Line], file: AnnotationFile, videos: Locator) -> int:
-    """Decide what the numbers of a list are.
-
-    Raises:
-        ValueError: several layouts are possible, or none.
-    """
+    """Decide what the numbers of a list are."""
     if all(len(line.numbers) == 1 for line in lines):
         return 0
     samples = _samples(lines, videos, file.path.parent)
@@ -233,14 +225,7 @@ def _detects_in_folder(file: AnnotationFile) -> bool:
     return _detects(file) and _is_list(file) and not _holds_remarks(file)
 
 
+_SUFFIXES = (*_LIST_SUFFIXES, ".csv", ".tsv")
 FORMATS = [
-    Format(
-        name="list",
-        title="list",
-        suffixes=(*_LIST_SUFFIXES, ".csv", ".tsv"),
-        detects=_detects,
-        detects_in_folder=_detects_in_folder,
-        read=_read,
-        min_split_files=1,
-    )
+    Format("list", "list", _SUFFIXES, _detects, _read, _detects_in_folder, min_split_files=1)
 ]

@@ -53,37 +53,32 @@ class Content:
     """What a person should know of how it was read, such as ", fold 1 of 3"."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Format:
-    """An annotation format."""
+    """An annotation format.
+
+    Args:
+        name: in `FORMATS`.
+        title: for messages: "Kinetics lists".
+        suffixes: the extensions of its files, in lower case: (".json",).
+        detects: returns whether a file with one of these extensions has this format.
+        read: reads a file; the `Locator` finds videos, should the layout depend on them.
+        detects_in_folder: stricter than `detects`, for files in a folder that nobody named.
+        is_certain: a detected file decides about its folder, whether or not it names its videos.
+        allows_missing: missing videos are counted and left out, as is usual for those of the web.
+        min_split_files: the number of files ("train.csv", "test.csv") from which on their names
+            tell the split; 0: never.
+    """
 
     name: str
     title: str
-    """For messages: "Kinetics lists"."""
     suffixes: tuple[str, ...]
-    """The extensions of its files, in lower case: (".json",)."""
     detects: Callable[[AnnotationFile], bool]
-    """Returns whether a file with one of these extensions has this format."""
     read: Callable[[AnnotationFile, Locator], Content]
     detects_in_folder: Callable[[AnnotationFile], bool] | None = None
-    """Stricter than `detects`: for files that lie in a folder and were not named by a person."""
     is_certain: bool = False
-    """True if a detected file decides about its folder, whether or not it names videos in it."""
-    min_split_files: int = 2
-    """The number of files ("train.csv", "test.csv") from which on their names tell the split; 0:
-    never."""
     allows_missing: bool = False
-    """True if missing videos are counted and left out, as is usual for videos of the web."""
-
-    def __post_init__(self) -> None:
-        for piece in (self.detects, self.read):
-            if not callable(piece):
-                raise TypeError(f"format {self.name!r}: {piece!r} is no function; give one")
-        if not self.suffixes or not all(one.startswith(".") for one in self.suffixes):
-            raise ValueError(
-                f"format {self.name!r}: the suffixes {self.suffixes!r} are no extensions; write"
-                ' them like (".json",)'
-            )
+    min_split_files: int = 2
 
 
 FORMATS: dict[str, Format] = {}
@@ -94,8 +89,15 @@ def register(new: Format) -> None:
     """Add a format, so that data sets in it are detected and read.
 
     Raises:
-        ValueError: there is a format of this name.
+        ValueError: it lacks a part, or there is a format of this name.
     """
+    if not new.suffixes or not all(suffix.startswith(".") for suffix in new.suffixes):
+        raise ValueError(
+            f"format {new.name!r}: {new.suffixes!r} are no extensions; write them like ('.json',)"
+        )
+    for part in (new.detects, new.read):
+        if not callable(part):
+            raise ValueError(f"format {new.name!r}: {part!r} is no function; give one")
     if new.name in FORMATS or new.name == "folder":
-        raise ValueError(f"a format is called {new.name!r} already; choose another name")
+        raise ValueError(f"format {new.name!r}: there is one of this name; choose another name")
     FORMATS[new.name] = new

@@ -85,11 +85,7 @@ def has_header(cells: Sequence[str]) -> bool:
 
 
 def _read(file: AnnotationFile, _videos: Locator) -> Content:
-    """Read a table.
-
-    Raises:
-        ProblemsError: there is no row, or the columns are not understood.
-    """
+    """Read a table."""
     problems = Problems()
     if not file.rows:
         problems.add(str(file.path), "the table has no row below its header; add clips")
@@ -112,10 +108,13 @@ def _read(file: AnnotationFile, _videos: Locator) -> Content:
     return Content(file.rows, parse, note=note)
 
 
-def _roles_of(header: Sequence[str]) -> dict[Role, str]:
+def _roles_of(header: Sequence[str]) -> Roles:
     written = {_plain(name): name for name in header}
-    firsts = {role: [name for name in names if name in written] for role, names in NAMES.items()}
-    return {role: written[found[0]] for role, found in firsts.items() if found}
+    roles: dict[Role, str] = {}
+    for role, names in NAMES.items():
+        if found := [name for name in names if name in written]:
+            roles[role] = written[found[0]]
+    return roles
 
 
 def _mistakes_in(header: Sequence[str], roles: Roles) -> list[str]:
@@ -190,9 +189,6 @@ def write(annotations: Annotations, table: Path, videos: Path | None = None) -> 
         annotations: what to write.
         table: the file.
         videos: the folder that its paths are relative to; by default the table's own.
-
-    Raises:
-        ValueError: a video lies outside that folder, or a label holds the separator.
     """
     root = (videos or table.parent).resolve()
     rows = []
@@ -229,12 +225,5 @@ def _detects(file: AnnotationFile) -> bool:
 
 
 FORMATS = [
-    Format(
-        name="table",
-        title="table",
-        suffixes=SUFFIXES,
-        detects=_detects,
-        detects_in_folder=lambda file: _detects(file) and is_complete(file),
-        read=_read,
-    )
+    Format("table", "table", SUFFIXES, _detects, _read, lambda f: _detects(f) and is_complete(f))
 ]

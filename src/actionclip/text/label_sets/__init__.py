@@ -7,41 +7,32 @@ compared with those of others. The first line of each file names its source.
 from dataclasses import replace
 from pathlib import Path
 
-from actionclip.text import labels
+from actionclip.text import label_files, labels
 from actionclip.text.label_files import LabelFile
 
 _FOLDER = Path(__file__).parent
-
 NAMES = tuple(sorted(file.stem for file in _FOLDER.glob("*.txt")))
-"""What `load` takes."""
+"""The names that `load` takes."""
 
 
 def load(name: str) -> list[str]:
-    """Give the labels of a benchmark; the place in the list is the label index.
-
-    Raises:
-        ValueError: there is no label set of this name.
-    """
+    """Return the labels of a benchmark; `ValueError` if there is no label set of this name."""
     if name not in NAMES:
         raise ValueError(f"no label set is called {name!r}; there are {', '.join(NAMES)}")
     return labels.read(_FOLDER / f"{name}.txt")
 
 
 def find(name_or_file: str) -> list[str]:
-    """Give the labels of a benchmark, or those of a label file of any usual layout.
-
-    Raises:
-        FileNotFoundError: it is neither the name of a label set nor a file.
-        ValueError: the file holds no labels, or two that say the same, or is ambiguous.
-    """
+    """Return the labels of a benchmark or of a label file; raises as `find_file`."""
     return find_file(name_or_file).names
 
 
 def find_file(name_or_file: str) -> LabelFile:
-    """Give the labels with their ids, which lists of numbers refer to; otherwise as `find`.
+    """Return the labels of a benchmark or of a label file, with their ids.
 
     Raises:
-        FileNotFoundError, ValueError: as in `find`.
+        FileNotFoundError: it is neither the name of a label set nor a file.
+        ValueError: the file holds no labels, or two that say the same, or is ambiguous.
     """
     if name_or_file in NAMES:
         return LabelFile(load(name_or_file))
@@ -50,5 +41,5 @@ def find_file(name_or_file: str) -> LabelFile:
             f"{name_or_file}: no such file; give a text file with one label a line,"
             f" or one of {', '.join(NAMES)}"
         )
-    found = labels.read_file(Path(name_or_file))
+    found = label_files.read(Path(name_or_file))
     return replace(found, names=labels.check(found.names, name_or_file))
