@@ -18,7 +18,9 @@ _SYNONYMS: dict[Split, str] = {
     "val": "val valid validate validation dev valset holdout heldout",
     "test": "test testing tst testset",
 }
-_WORDS = {word: split for split, words in _SYNONYMS.items() for word in words.split()}
+_WORDS: dict[str, Split] = {
+    word: split for split, words in _SYNONYMS.items() for word in words.split()
+}
 _USUAL = (
     "set split splits data dataset subset part fold list lists video videos clip clips frame frames"
     " rawframes raw images jpg mp4 avi resized compress compressed small tiny mini full new final"
