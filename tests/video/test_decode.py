@@ -10,7 +10,7 @@ import av
 import numpy as np
 import pytest
 
-from actionclip.video import decode, source, timetable
+from actionclip.video import container, decode, timetable
 from actionclip.video.pixels import Geometry, ToRGB
 
 
@@ -72,7 +72,7 @@ def test_shortcuts_are_taken_where_they_are_safe(odd_file, monkeypatch):
     def refuse(*_, **__):
         raise AssertionError("read from the start")
 
-    monkeypatch.setattr(source, "timed_frames", refuse)
+    monkeypatch.setattr(container, "timed_frames", refuse)
     for wanted in ([0], [33], [3, 31, 55], [69]):
         if wanted[-1] < decode.probe(odd_file).num_frames:
             decode.read_frames(odd_file, wanted)
@@ -81,8 +81,8 @@ def test_shortcuts_are_taken_where_they_are_safe(odd_file, monkeypatch):
 
 def test_packets_far_from_the_wanted_frames_are_not_decoded(ordinary, monkeypatch):
     sent = []
-    real = source.decode
-    monkeypatch.setattr(source, "decode", lambda s, p: (sent.append(p), real(s, p))[1])
+    real = container.decode
+    monkeypatch.setattr(container, "decode", lambda s, p: (sent.append(p), real(s, p))[1])
     decode.probe(ordinary)
     sent.clear()
     decode.read_frames(ordinary, [1, 62])
@@ -108,8 +108,8 @@ def test_of_a_keyframe_one_packet_is_decoded_and_nothing_else(odd_file, monkeypa
     if not timetable.opening(odd_file).is_seekable or "refreshed" in odd_file.name:
         pytest.skip("this file has to be read through")
     sent = []
-    real = source.decode
-    monkeypatch.setattr(source, "decode", lambda s, p: (sent.append(p), real(s, p))[1])
+    real = container.decode
+    monkeypatch.setattr(container, "decode", lambda s, p: (sent.append(p), real(s, p))[1])
     numbers, _ = decode.keyframes_near(odd_file, [3, 22, 44])
     sent.clear()
     decode.read_frames(odd_file, numbers)

@@ -161,12 +161,3 @@ def test_a_single_dense_window_is_in_the_middle():
 
 def test_a_dense_window_that_is_too_long_stays_on_the_last_frame():
     assert sampling.dense(3, 5, 1).tolist() == [[0, 1, 2, 2, 2]]
-
-
-@given(st.floats(0.01, 1e5), NUM_SEGMENTS)
-def test_middle_times_are_inside_and_evenly_spaced(duration, num_segments):
-    seconds = sampling.segment_middle_seconds(duration, num_segments)
-    assert seconds[0] == pytest.approx(duration - seconds[-1])
-    assert np.diff(seconds) == pytest.approx(duration / num_segments)
-    assert seconds[0] > 0
-    assert seconds[-1] < duration

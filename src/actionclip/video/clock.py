@@ -1,8 +1,8 @@
-"""Recordings joined in one file get one continuous clock: their parts follow one another.
+"""Recordings that are joined in one file get one continuous clock: parts follow one another.
 
 In a file made by `cat a.ts b.ts`, or recorded over a reconnection, the times of the packets start
 again, go back, or jump ahead. Each such part is moved to where the part before it ends. B-frames,
-which are stored out of the order of showing, do not count as a jump. Knows no files.
+which are stored out of display order, do not count as a jump.
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ from av.format import Flags
 from av.packet import Packet
 from av.video.stream import VideoStream
 
-_LONGEST_GAP_SECONDS = 10.0
-"""In a broadcast format, whose clock may jump; as FFmpeg has it."""
-_LONGEST_STORED_GAP_SECONDS = 30 * 3600.0
-"""In other formats, where a long gap can be a still picture; as FFmpeg has it."""
+_MAX_GAP_SECONDS = 10.0
+"""In a broadcast format, whose clock may jump; as in FFmpeg."""
+_MAX_STORED_GAP_SECONDS = 30 * 3600.0
+"""In other formats, where a long gap can be a still picture; as in FFmpeg."""
 _JITTER_SECONDS = 0.1
-"""In a broadcast format, times of decoding may go back this much without a jump."""
+"""In a broadcast format, decoding times may go back this much without a jump."""
 _COMPUTED_JITTER_SECONDS = 1.0
-"""In other formats, where the times of decoding may be guesses."""
-_EVER = 2**62
-_MOST_LEADING = 32
+"""In other formats, where decoding times may be guesses."""
+_BEFORE_ALL = -(2**62)
+_MAX_LEADING = 32
 """Packets after a keyframe that may be shown before it; codecs delay frames by 16 at most."""
 
 
@@ -35,22 +35,22 @@ class Clock:
         self,
         container: InputContainer,
         stream: VideoStream,
-        longest_gap_seconds: float | None = None,
+        max_gap_seconds: float | None = None,
     ) -> None:
         """Start before the first packet.
 
         Args:
-            container: it is open.
-            stream: its pictures.
-            longest_gap_seconds: a clock that leaves out more has jumped; by default what is usual
-                in the format.
+            container: an open file or connection.
+            stream: its video stream.
+            max_gap_seconds: a longer gap is a jump of the clock; by default what is usual in the
+                format.
         """
         is_broadcast = bool(container.format.flags & Flags.ts_discont.value)
-        usual_gap = _LONGEST_GAP_SECONDS if is_broadcast else _LONGEST_STORED_GAP_SECONDS
+        usual_gap = _MAX_GAP_SECONDS if is_broadcast else _MAX_STORED_GAP_SECONDS
         jitter = _JITTER_SECONDS if is_broadcast else _COMPUTED_JITTER_SECONDS
         seconds_per_tick = stream.time_base or 1
         rate = stream.guessed_rate or stream.average_rate or 25
-        self._longest_gap = (longest_gap_seconds or usual_gap) / seconds_per_tick
+        self._max_gap = (max_gap_seconds or usual_gap) / seconds_per_tick
         self._jitter = jitter / seconds_per_tick
         self._frame_duration = max(1, round(1 / (rate * seconds_per_tick)))
         self._latest_pts: int | None = None
@@ -58,13 +58,13 @@ class Clock:
         self._next_dts: int | None = None
         self._last_dts = 0
         self._offset = 0
-        self._end = -_EVER
-        """When the last frame leaves the screen, on the continuous clock."""
+        self._end = _BEFORE_ALL
+        """When the last frame ends, on the continuous clock."""
         self.starts: list[int] = []
         """When the parts after the first one begin, on the continuous clock."""
 
     def continuous(self, packets: Iterable[Packet]) -> Iterator[Packet]:
-        """Give the packets with times of one clock; those of the first part stay as they are."""
+        """Yield the packets with times of one clock; those of the first part are not changed."""
         packets = iter(packets)
         waiting: deque[Packet] = deque()
         while packet := waiting.popleft() if waiting else next(packets, None):
@@ -72,11 +72,11 @@ class Clock:
                 while _may_be_led(packet, waiting) and (following := next(packets, None)):
                     waiting.append(following)
                 self._begin_part([packet, *(other for other in waiting if _leads(other, packet))])
-            self._take(packet)
+            self._move(packet)
             yield packet
 
     def _jumps_to(self, packet: Packet) -> bool:
-        """Say whether a packet begins another part."""
+        """Return whether a packet begins another part."""
         if self._latest_pts is None or packet.is_discard:  # an edit list goes back to a keyframe
             return False
         key_pts = packet.pts if packet.is_keyframe else None
@@ -88,10 +88,10 @@ class Clock:
             return packet.dts <= self._last_dts and packet.dts < key_pts
         if packet.dts < self._last_dts - self._jitter:
             return True
-        ahead = packet.dts - self._next_dts
+        gap = packet.dts - self._next_dts
         if packet.pts is not None:  # after a still picture, decoding goes on when the next is shown
-            ahead = min(ahead, packet.pts - self._latest_pts)
-        return ahead > self._longest_gap
+            gap = min(gap, packet.pts - self._latest_pts)
+        return gap > self._max_gap
 
     def _begin_part(self, packets: list[Packet]) -> None:
         times = [packet.pts if packet.pts is not None else packet.dts for packet in packets]
@@ -99,8 +99,8 @@ class Clock:
         self._latest_pts = None
         self.starts.append(self._end)
 
-    def _take(self, packet: Packet) -> None:
-        """Move a packet, and remember its times."""
+    def _move(self, packet: Packet) -> None:
+        """Move a packet by the offset of its part, and remember its times."""
         duration = packet.duration or self._frame_duration
         if packet.dts is not None:
             self._last_dts, self._next_dts = packet.dts, packet.dts + duration
@@ -114,14 +114,14 @@ class Clock:
 
 
 def _may_be_led(keyframe: Packet, following: deque[Packet]) -> bool:
-    """Say whether pictures that come later in the file can be shown before a keyframe."""
+    """Return whether pictures that come later in the file can be shown before a keyframe."""
     if keyframe.pts is None or keyframe.dts is None or keyframe.dts >= keyframe.pts:
         return False
-    return len(following) < _MOST_LEADING and (not following or _leads(following[-1], keyframe))
+    return len(following) < _MAX_LEADING and (not following or _leads(following[-1], keyframe))
 
 
 def _leads(packet: Packet, keyframe: Packet) -> bool:
-    """Say whether a packet, or one after it, can be shown before the keyframe."""
+    """Return whether a packet, or one after it, can be shown before the keyframe."""
     if packet.dts is None or keyframe.dts is None or keyframe.pts is None:
         return False
     return keyframe.dts <= packet.dts < keyframe.pts

@@ -22,7 +22,7 @@ import numpy as np
 from av import formats_available
 from jaxtyping import UInt8
 
-from actionclip.video.child_process import ChildProcess, EndedError
+from actionclip.video.child_process import ChildProcess, ConnectionLostError, EndedError
 from actionclip.video.decoder import Limits
 
 LiveFrames = Iterator[tuple[int, UInt8[np.ndarray, "H W 3"]]]
@@ -41,10 +41,6 @@ _OPTIONS = {
 _CAMERAS = ("avfoundation", "dshow")
 """FFmpeg's names for the cameras of macOS and Windows."""
 _PIPE = re.compile(r"(?:pipe:|/dev/fd/|/proc/self/fd/)(\d+)")
-
-
-class ConnectionLostError(Exception):
-    """A camera or a server sends nothing more, or nothing usable; the message says why."""
 
 
 @dataclass(frozen=True)
@@ -120,11 +116,12 @@ class Connection:
             in_real_time: return the frames of a file no sooner than their times.
             timeout_seconds: how long a camera or a server may be silent.
         """
-        self._address = address
         inherited = [] if address.descriptor is None else [os.dup(address.descriptor)]
+        if inherited:
+            address = dataclasses.replace(address, url=f"pipe:{inherited[0]}")
+        self._address = address
         self._arguments = {
-            "address": address.text,
-            "descriptor": inherited[0] if inherited else None,
+            "address": dataclasses.asdict(address),
             "frames_per_second": frames_per_second,
             "short_side": short_side,
             "in_real_time": in_real_time,
@@ -148,10 +145,7 @@ class Connection:
         """
         text = self._address.text
         try:
-            for about, frame in self._child.ask("live_frames", text, self._arguments):
-                if "lost" in about:
-                    raise ConnectionLostError(about["lost"])
-                yield about["step"], frame
+            yield from self._child.request("live_frames", text, self._arguments)
         except (EndedError, FileNotFoundError) as error:  # a camera may be unplugged
             if self._address.is_endless:
                 raise ConnectionLostError(str(error)) from None

@@ -1,7 +1,8 @@
-"""A video file and places in it become frames, uint8, RGB, upright: by index, time or steady rate.
+"""A video file becomes frames, uint8, RGB, upright: by index, by time, or at a steady rate.
 
-What comes back equals decoding everything and picking, whatever the file; only the wanted frames
-are kept. Only regular files of this machine are opened. Knows nothing of clips, crops or models.
+The frames equal those of decoding everything and picking, whatever the file; only the requested
+ones are held in memory. These functions run in the limited process (see `worker`); `Decoder`
+documents the functions of the same names, which the rest of the package calls.
 """
 
 from __future__ import annotations
@@ -16,14 +17,38 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float, Float64, Int64, Integer, UInt8
 
-from actionclip.video import picking, source, timetable
-from actionclip.video.grid import Grid
+from actionclip.video import container, picking, timetable
 from actionclip.video.pixels import ToRGB
+from actionclip.video.timetable import Grid, Opening, Timetable
 
 logger = logging.getLogger(__name__)
 
-_LATEST_SECONDS = 1e9
+_MAX_SECONDS = 1e9
 """Thirty years; no video lasts so long."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one video may take."""
+
+    cpu_seconds: float = 60.0
+    """Processor time, of all threads together, until the next part of a response: a frame of a
+    stream, or all frames requested by index. A video that has to be decoded to its end to be
+    counted may need more."""
+    stall_seconds: float = 60.0
+    """Time in which the decoding process computes nothing and returns nothing."""
+    memory_bytes: int = 4 * 2**30
+    """Address space of a decoding process (on Linux; elsewhere nothing limits it). Eight frames
+    of 3840×2160 pixels take 0.8 GiB, of 7680×4320 pixels 2.4 GiB."""
+    pixels: int = 8192 * 4320
+    """Of one frame: width × height, as coded (in whole blocks) and as requested."""
+    frames: int = 1_000_000
+    """Returned for one video in one call."""
+    duration_seconds: float = 24 * 3600.0
+    """From the start of the first frame to the end of the last."""
+
+
+USUAL = Limits()
 
 
 @dataclass(frozen=True)
@@ -44,61 +69,124 @@ class VideoInfo:
     """Frames a second, on average."""
 
 
-def probe(path: str | Path) -> VideoInfo:
-    """Say what a video holds; in most files nothing but the first frame is decoded for it.
-
-    Raises:
-        FileNotFoundError: there is no such file.
-        ValueError: the file is not a video that can be decoded.
-    """
+def probe(path: str | Path, limits: Limits = USUAL) -> VideoInfo:
+    """See `Decoder.probe`; in most files only the first frame is decoded."""
     path = Path(path)
-    start, table = timetable.opening(path), timetable.timetable(path)
-    num_frames = len(table.ticks)
-    duration = float((table.end_tick - start.first_tick) * start.seconds_per_tick)
-    width, height = start.geometry.size_shown()
-    return VideoInfo(
-        path,
-        width,
-        height,
-        num_frames,
-        float(start.start_seconds),
-        duration,
-        num_frames / duration,
-    )
+    table = _timetable(path, limits)
+    num_frames, seconds = len(table.ticks), table.duration_seconds
+    width, height = table.opening.geometry.size_shown()
+    start_seconds = float(table.opening.start_seconds)
+    rate = num_frames / seconds
+    return VideoInfo(path, width, height, num_frames, start_seconds, seconds, rate)
 
 
 def read_frames(
     path: str | Path,
     indices: Sequence[int] | Integer[np.ndarray, " T"],
     short_side: int | None = None,
+    limits: Limits = USUAL,
 ) -> UInt8[np.ndarray, "T H W 3"]:
-    """Read the frames with these numbers, counted in the order of showing.
-
-    A frame that cannot be decoded is replaced by the one before it, with a warning.
-
-    Args:
-        path: a video file.
-        indices: from 0 to the number of frames - 1, in any order, repeats allowed.
-        short_side: scale the frames to this short side; by default they keep their size.
-
-    Raises:
-        FileNotFoundError: there is no such file.
-        ValueError: the file is not a video that can be decoded, or it has no such frame.
-    """
+    """See `Decoder.read_frames`."""
     path = Path(path)
-    start, table = timetable.opening(path), timetable.timetable(path)
-    numbers = _existing(path, indices, len(table.ticks))
-    if len(table.keyframes):
-        targets = table.ticks[numbers].tolist()
-        frames = picking.pick(path, start, table, sorted(set(targets)))
-    else:
-        targets = numbers.tolist()
-        numbered = source.timed_frames(path, is_counted=True)
-        frames = picking.on_screen(numbered, sorted(set(targets)))
+    _check_size(path, timetable.opening(path), short_side, limits)
+    table = _timetable(path, limits)
+    return _read(path, table, _checked(path, indices, table), short_side, limits)
+
+
+def read_frames_at(
+    path: str | Path,
+    seconds: Sequence[float] | Float[np.ndarray, " T"],
+    short_side: int | None = None,
+    limits: Limits = USUAL,
+) -> UInt8[np.ndarray, "T H W 3"]:
+    """See `Decoder.read_frames_at`."""
+    path = Path(path)
+    if len(seconds) == 0 or not all(0 <= time <= _MAX_SECONDS for time in seconds):
+        raise ValueError(f"{path}: give at least one time, in seconds, from 0 to {_MAX_SECONDS:g}")
+    start = timetable.opening(path)
+    _check_size(path, start, short_side, limits)
+    table = timetable.read(path)
+    indices = np.array([table.index_at(start.tick_at(time)) for time in seconds])
+    return _read(path, table, indices, short_side, limits)
+
+
+def keyframes_near(
+    path: str | Path,
+    indices: Sequence[int] | Integer[np.ndarray, " T"],
+    limits: Limits = USUAL,
+) -> tuple[Int64[np.ndarray, " T"], Float64[np.ndarray, " T"]]:
+    """See `Decoder.keyframes_near`."""
+    path = Path(path)
+    table = _timetable(path, limits)
+    numbers = _checked(path, indices, table)
+    nearest = table.nearest_keyframes(numbers)
+    ticks_apart = np.abs(table.ticks[nearest] - table.ticks[numbers])
+    return nearest, ticks_apart * float(table.opening.seconds_per_tick)
+
+
+def frames_between(
+    path: str | Path,
+    start_seconds: float = 0.0,
+    end_seconds: float | None = None,
+    limits: Limits = USUAL,
+) -> range:
+    """See `Decoder.frames_between`."""
+    table = _timetable(Path(path), limits)
+    start = table.opening
+    first, end = table.index_at(start.tick_at(start_seconds)), len(table.ticks)
+    if end_seconds is not None:  # a frame that comes just before the end is rounded to come then
+        end_tick = start.tick_at(end_seconds - 2 * float(timetable.ROUNDING_SECONDS))
+        end = int(np.searchsorted(table.ticks, end_tick, side="right"))
+    return range(first, max(end, first + 1))
+
+
+def stream_frames(
+    path: str | Path,
+    frames_per_second: float,
+    short_side: int | None = None,
+    limits: Limits = USUAL,
+) -> Iterator[tuple[float, UInt8[np.ndarray, "H W 3"]]]:
+    """See `Decoder.stream_frames`."""
+    path = Path(path)
+    if not 0 < frames_per_second < math.inf:
+        raise ValueError(
+            f"{path}: {frames_per_second} frames a second are not possible; give more than 0"
+        )
+    start = timetable.opening(path)
+    _check_size(path, start, short_side, limits)
     to_rgb = ToRGB(start.geometry, short_side)
-    found, num_replaced = {}, 0
-    for target, frame in frames:
-        found[target] = to_rgb(frame)
+    grid = Grid(start, frames_per_second)
+    until = start.first_tick
+    for steps, frame, until in grid.steps(picking.wanted_frames(path, start, grid.has_step)):
+        _check_duration(path, start.seconds(until), limits)
+        if steps:
+            rgb = to_rgb(frame)
+            yield from ((step / frames_per_second, rgb) for step in steps)
+    timetable.warn_if_cut(path, start, until, "what comes before")
+
+
+def check_count(path: Path, num_frames: int, limits: Limits) -> None:
+    """Refuse more frames than one call may return."""
+    if num_frames > limits.frames:
+        raise ValueError(
+            f"{path}: more than {limits.frames} frames, the limit; cut the video or request fewer"
+        )
+
+
+def _read(
+    path: Path,
+    table: Timetable,
+    indices: Int64[np.ndarray, " T"],
+    short_side: int | None,
+    limits: Limits,
+) -> UInt8[np.ndarray, "T H W 3"]:
+    """Read frames by index; one that cannot be decoded is replaced by the one before it."""
+    check_count(path, len(indices), limits)
+    targets = table.ticks[indices].tolist()
+    to_rgb = ToRGB(table.opening.geometry, short_side)
+    frames, num_replaced = {}, 0
+    for target, frame in picking.pick(path, table, sorted(set(targets))):
+        frames[target] = to_rgb(frame)
         num_replaced += frame.pts != target and len(table.keyframes) > 0
     if num_replaced:
         logger.warning(
@@ -106,157 +194,42 @@ def read_frames(
             path,
             num_replaced,
         )
-    return np.stack([found[target] for target in targets])
+    return np.stack([frames[target] for target in targets])
 
 
-def frames_between(
-    path: str | Path, start_seconds: float = 0.0, end_seconds: float | None = None
-) -> range:
-    """Give the numbers of the frames that are on screen during a part of a video, one at least.
-
-    A part that lies before the first frame or after the last has that one.
-
-    Args:
-        path: a video file.
-        start_seconds: of the part, on the file's clock.
-        end_seconds: of the part; by default it lasts to the end of the video.
-
-    Raises:
-        FileNotFoundError: there is no such file.
-        ValueError: the file is not a video that can be decoded.
-    """
-    path = Path(path)
-    start, table = timetable.opening(path), timetable.timetable(path)
-    first_tick = start.tick_at(start_seconds)
-    first = max(0, int(np.searchsorted(table.ticks, first_tick, side="right")) - 1)
-    end = len(table.ticks)
-    if end_seconds is not None:  # a frame that comes just before the end is rounded to come then
-        end_tick = start.tick_at(end_seconds - 2 * float(timetable.ROUNDING_SECONDS))
-        end = int(np.searchsorted(table.ticks, end_tick, side="right"))
-    return range(first, max(end, first + 1))
+def _timetable(path: Path, limits: Limits) -> Timetable:
+    table = timetable.read(path)
+    _check_duration(path, table.duration_seconds, limits)
+    return table
 
 
-def keyframes_near(
-    path: str | Path, indices: Sequence[int] | Integer[np.ndarray, " T"]
-) -> tuple[Int64[np.ndarray, " T"], Float64[np.ndarray, " T"]]:
-    """Name the keyframe nearest to each of these frames: reading it decodes no other frame.
-
-    In a file that has to be read through anyway, each frame is its own.
-
-    Args:
-        path: a video file.
-        indices: from 0 to the number of frames - 1, in any order.
-
-    Returns:
-        The indices of the keyframes, and how many seconds each is from the frame.
-
-    Raises:
-        FileNotFoundError: there is no such file.
-        ValueError: the file is not a video that can be decoded, or it has no such frame.
-    """
-    path = Path(path)
-    start, table = timetable.opening(path), timetable.timetable(path)
-    numbers = _existing(path, indices, len(table.ticks))
-    nearest = table.nearest_keyframes(numbers)
-    ticks_apart = np.abs(table.ticks[nearest] - table.ticks[numbers])
-    return nearest, ticks_apart * float(start.seconds_per_tick)
-
-
-def read_frames_at(
-    path: str | Path,
-    seconds: Sequence[float] | Float[np.ndarray, " T"],
-    short_side: int | None = None,
-) -> UInt8[np.ndarray, "T H W 3"]:
-    """Read the frames on screen at these times; only around them is the file decoded.
-
-    Args:
-        path: a video file.
-        seconds: on the file's clock, in any order, repeats allowed; before the pictures begin it is
-            the first frame, and after their end the last one.
-        short_side: scale the frames to this short side; by default they keep their size.
-
-    Raises:
-        FileNotFoundError: there is no such file.
-        ValueError: the file is not a video that can be decoded, or a time is negative.
-    """
-    path = Path(path)
-    if len(seconds) == 0 or not all(0 <= time <= _LATEST_SECONDS for time in seconds):
-        raise ValueError(
-            f"{path}: give at least one time, in seconds, from 0 to {_LATEST_SECONDS:g}"
-        )
-    start, table = timetable.opening(path), timetable.timetable(path)
-    targets = [start.tick_at(time) for time in seconds]
-    to_rgb = ToRGB(start.geometry, short_side)
-    frames = picking.pick(path, start, table, sorted(set(targets)))
-    found = {target: to_rgb(frame) for target, frame in frames}
-    return np.stack([found[target] for target in targets])
-
-
-def stream_frames(
-    path: str | Path,
-    frames_per_second: float,
-    short_side: int | None = None,
-    most_seconds: float = math.inf,
-) -> Iterator[tuple[float, UInt8[np.ndarray, "H W 3"]]]:
-    """Read a whole video at a steady rate, one frame at a time.
-
-    Args:
-        path: a video file.
-        frames_per_second: how many frames to give for each second of it.
-        short_side: scale the frames to this short side; by default they keep their size.
-        most_seconds: a longer video is refused, before its last frame stays on screen until then.
-
-    Yields:
-        Seconds on the file's clock (multiples of 1 / rate, the first one where the pictures begin,
-        or just before), and the frame then on screen.
-
-    Raises:
-        FileNotFoundError: there is no such file.
-        ValueError: the file is not a video that can be decoded, or it is too long.
-    """
-    path = Path(path)
-    if not 0 < frames_per_second < math.inf:
-        raise ValueError(
-            f"{path}: {frames_per_second} frames a second are not possible; give more than 0"
-        )
-    start = timetable.opening(path)
-    to_rgb = ToRGB(start.geometry, short_side)
-
-    grid = Grid(start, frames_per_second)
-    until = start.first_tick
-    for steps, frame, until in grid.steps(picking.wanted_frames(path, start, grid.has_step)):
-        check_length(path, start.seconds(until), most_seconds)
-        if steps:
-            rgb = to_rgb(frame)
-            yield from ((step / frames_per_second, rgb) for step in steps)
-    timetable.warn_if_cut(path, start, until, "what comes before")
-
-
-def check_length(path: Path, seconds: float | Fraction, most_seconds: float) -> None:
-    """Refuse a video that lasts longer than it may.
-
-    Raises:
-        ValueError: it does.
-    """
-    if seconds > most_seconds:
+def _check_duration(path: Path, seconds: float | Fraction, limits: Limits) -> None:
+    if seconds > limits.duration_seconds:
         raise ValueError(
             f"{path}: lasts {float(seconds):.0f} seconds or more, and the limit is "
-            f"{most_seconds:g}; cut the video, or correct its times"
+            f"{limits.duration_seconds:g}; cut the video, or correct its times"
         )
 
 
-def _existing(
-    path: Path, indices: Sequence[int] | Integer[np.ndarray, " T"], num_frames: int
+def _check_size(path: Path, start: Opening, short_side: int | None, limits: Limits) -> None:
+    """Refuse a narrow picture whose long side would become too long, before it is scaled."""
+    width, height = start.geometry.size_shown(short_side)
+    if width * height > limits.pixels:
+        raise ValueError(container.too_large(path, width, height, limits.pixels))
+
+
+def _checked(
+    path: Path, indices: Sequence[int] | Integer[np.ndarray, " T"], table: Timetable
 ) -> Int64[np.ndarray, " T"]:
-    numbers = np.asarray(indices)
+    numbers, num_frames = np.asarray(indices), len(table.ticks)
     if numbers.size == 0:
-        raise ValueError(f"{path}: no frame was asked for; give at least one index")
+        raise ValueError(f"{path}: no frame was requested; give at least one index")
     if numbers.ndim != 1 or not np.issubdtype(numbers.dtype, np.integer):
         raise ValueError(f"{path}: frames are numbered by whole numbers; give a list of those")
     numbers = numbers.astype(np.int64)
     if numbers.min() < 0 or numbers.max() >= num_frames:
         raise ValueError(
-            f"{path}: frames {numbers.min()} to {numbers.max()} were asked for; "
+            f"{path}: frames {numbers.min()} to {numbers.max()} were requested; "
             f"the video has frames 0 to {num_frames - 1}"
         )
     return numbers

@@ -1,6 +1,6 @@
-"""Why a file is no video that can be decoded: one true sentence, and what to do about it.
+"""Why a file cannot be decoded as a video: one true sentence, and what to do about it.
 
-Called only where reading failed. The first bytes tell what a file is, and in MP4 its boxes.
+Called only where reading failed. The first bytes show what a file is, and in MP4 its boxes.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ _TS_PACKET = 188
 
 
 def why_not_found(error: OSError) -> str:
-    """Say why the system does not even tell what is at a path."""
+    """Return why the system cannot even tell what is at a path."""
     if isinstance(error, PermissionError):
         return "permission to read the file is denied; change its permissions"
     if error.errno == errno.ENAMETOOLONG:
@@ -72,34 +72,36 @@ def why_not_found(error: OSError) -> str:
 
 
 def why_not_opened(path: Path, error: Exception) -> str:
-    """Say why a file that is there does not open as a video."""
+    """Return why an existing file does not open as a video."""
     if isinstance(error, PermissionError):
         return why_not_found(error)
     try:
         content = _beginning(path)
     except OSError as unreadable:
         return why_not_found(unreadable)
-    return _not_a_video(content) or _protected(content) or _incomplete(path, content)
+    if other := _not_a_video(content):
+        return other
+    return ENCRYPTED if _PROTECTED.search(content) else _incomplete(path, content)
 
 
 def why_no_pictures(name: str | Path, container: InputContainer) -> str:
-    """Say what an open file holds instead of pictures."""
+    """Return what an open file holds instead of pictures."""
     kinds = {stream.type for stream in container.streams}
     is_cut = Path(name).is_file() and not all(dict(_boxes(Path(name))).values())
     if is_cut and not kinds & {"video", "audio", "subtitle"}:
         return _CUT
-    what = "no pictures"
+    what = ""
     if container.streams.video:
-        what = "no pictures but a cover, only sound"
+        what = " but a cover, only sound"
     elif "audio" in kinds:
-        what = "no pictures, only sound"
+        what = ", only sound"
     elif "subtitle" in kinds:
-        what = "no pictures, only subtitles"
-    return f"the file has {what}; {_NO_VIDEO}"
+        what = ", only subtitles"
+    return f"the file has no pictures{what}; {_NO_VIDEO}"
 
 
 def why_no_codec(name: str | Path) -> str:
-    """Say why the codec of the pictures of an open file or connection is not known."""
+    """Return why the codec of an open file or connection is unknown."""
     if Path(name).is_file():
         if other := _not_a_video(_beginning(Path(name))):
             return other
@@ -109,7 +111,7 @@ def why_no_codec(name: str | Path) -> str:
 
 
 def why_no_size(name: str | Path, most_pixels: int) -> str:
-    """Say why an open file or connection does not tell the size of its pictures."""
+    """Return why the size of the pictures of an open file or connection is unknown."""
     if Path(name).is_file() and _is_animated_webp(_beginning(Path(name))):
         return ANIMATED_WEBP
     return (
@@ -119,10 +121,10 @@ def why_no_size(name: str | Path, most_pixels: int) -> str:
 
 
 def why_no_frame(path: Path) -> str:
-    """Say why the pictures of a file that opens cannot be decoded."""
+    """Return why the pictures of a file that opens cannot be decoded."""
     content = _beginning(path)
     boxes = dict(_boxes(path))
-    if _protected(content) or _is_scrambled(content):
+    if _PROTECTED.search(content) or _is_scrambled(content):
         return ENCRYPTED
     if _is_animated_webp(content):
         return ANIMATED_WEBP
@@ -142,7 +144,7 @@ def _beginning(path: Path) -> bytes:
 
 
 def _not_a_video(content: bytes) -> str | None:
-    """Name what else a file is."""
+    """Return what else a file is, if it is no video."""
     for beginning, words in _BEGINNINGS.items():
         if content.lstrip(b"\xef\xbb\xbf").startswith(beginning):
             return words
@@ -153,7 +155,8 @@ def _not_a_video(content: bytes) -> str | None:
         return "a tar archive, not a video; unpack it"
     if not content.strip(b"\x00"):
         return "zeros, not a video (an unfinished download?); copy or download it again"
-    if not _is_text(head):
+    num_printable = sum(byte >= 32 or byte in b"\t\n\r\f" for byte in head)
+    if b"\x00" in head or num_printable <= 0.99 * len(head):
         return None
     if _HTML.search(head):
         return "a web page, not a video (a failed download?); download the video again"
@@ -162,21 +165,12 @@ def _not_a_video(content: bytes) -> str | None:
     return f"a text file, not a video; {_NO_VIDEO}"
 
 
-def _is_text(head: bytes) -> bool:
-    printable = sum(byte >= 32 or byte in b"\t\n\r\f" for byte in head)
-    return b"\x00" not in head and printable > 0.99 * len(head)
-
-
-def _protected(content: bytes) -> str | None:
-    return ENCRYPTED if _PROTECTED.search(content) else None
-
-
 def _is_animated_webp(content: bytes) -> bool:
     return content[8:16] == b"WEBPVP8X" and bool(content[20] & 2)
 
 
 def _is_scrambled(content: bytes) -> bool:
-    """Say whether packets of a transport stream are marked as scrambled."""
+    """Return whether packets of a transport stream are marked as scrambled."""
     starts = range(0, len(content) - 4, _TS_PACKET)
     if any(content[start] != 0x47 for start in starts[:16]):
         return False
@@ -184,7 +178,7 @@ def _is_scrambled(content: bytes) -> bool:
 
 
 def _incomplete(path: Path, content: bytes) -> str:
-    """Say what is missing of a container."""
+    """Return what is missing of a container."""
     boxes = dict(_boxes(path))
     if b"moof" in boxes and b"moov" not in boxes:
         return (
@@ -201,7 +195,7 @@ def _incomplete(path: Path, content: bytes) -> str:
 
 
 def _boxes(path: Path) -> Iterator[tuple[bytes, bool]]:
-    """Give the outer boxes of an MP4 file, and whether each is whole; none of another file."""
+    """Yield the outer boxes of an MP4 file, and whether each is whole; none of another file."""
     num_bytes = path.stat().st_size
     with path.open("rb") as file:
         position = 0

@@ -1,7 +1,7 @@
-"""Which files are videos: told by the ending of their names, nothing is opened.
+"""Which files are videos, by the endings of their names; nothing is opened.
 
-What is left out of a folder is said once, unless it is plainly something else: text, a table, a
-picture, sound, weights.
+Files of a folder that are left out give one warning, unless they are plainly something else: text,
+a table, a picture, sound, weights.
 """
 
 from __future__ import annotations
@@ -38,49 +38,42 @@ _NUM_NAMED = 3
 
 
 def is_named_like_a_video(path: Path) -> bool:
-    """Say whether a name ends like a video, such as .mp4 or .avi."""
+    """Return whether a name ends like a video, such as .mp4 or .avi."""
     return path.suffix.lower() in SUFFIXES
 
 
-def find(place: Path) -> list[Path]:
-    """Give the videos of a folder and the folders in it, sorted by path; a file is itself.
+def find(path: Path) -> list[Path]:
+    """Return the videos of a folder and its subfolders, sorted by path; a file is itself.
 
     Raises:
         FileNotFoundError: there is no such file or folder.
         ValueError: the folder holds no video.
     """
-    if not place.is_dir():
-        if not place.exists():
-            raise FileNotFoundError(f"{place}: no such file or folder; check the path")
-        return [place]
-    paths = sorted(path for path in place.rglob("*") if path.is_file())
-    videos = [path for path in paths if is_named_like_a_video(path)]
+    if not path.is_dir():
+        if not path.exists():
+            raise FileNotFoundError(f"{path}: no such file or folder; check the path")
+        return [path]
+    paths = sorted(file for file in path.rglob("*") if file.is_file())
+    videos = [file for file in paths if is_named_like_a_video(file)]
     if not videos:
         endings = " ".join(sorted(SUFFIXES))
-        raise ValueError(f"{place}: the folder holds no video (no file that ends in {endings})")
-    warn_of_others(place, paths)
+        raise ValueError(f"{path}: the folder holds no video (no file that ends in {endings})")
+    warn_of_others(path, paths)
     return videos
 
 
-def warn_of_others(place: Path, paths: Sequence[Path]) -> None:
-    """Name files of a folder that are left out and could be videos, in one warning.
-
-    Args:
-        place: the folder.
-        paths: all its files; videos and what is plainly something else are passed over.
-    """
+def warn_of_others(folder: Path, paths: Sequence[Path]) -> None:
+    """Name the files of a folder that are left out and could be videos, in one warning."""
     others = [path for path in paths if not is_named_like_a_video(path) and _may_be_video(path)]
     if not others:
         return
-    names = ", ".join(str(path.relative_to(place)) for path in others[:_NUM_NAMED])
-    more = ", …" if len(others) > _NUM_NAMED else ""
     logger.warning(
         "%s: %d %s left out, not named like videos: %s%s; rename those that are videos",
-        place,
+        folder,
         len(others),
         "file is" if len(others) == 1 else "files are",
-        names,
-        more,
+        ", ".join(str(path.relative_to(folder)) for path in others[:_NUM_NAMED]),
+        ", …" if len(others) > _NUM_NAMED else "",
     )
 
 

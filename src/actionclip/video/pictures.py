@@ -1,12 +1,14 @@
-"""A part of a video becomes its pictures as they were coded: at their own times, in YUV.
+"""Pictures at their full size: those of a part of a video as coded, in YUV, and picture files.
 
-For writing them into another file, with the colours and the shape that they have in this one.
-Which picture is on screen when, and its pixels, are those of `decode`.
+The first are for writing them into another file, with the colours and the shape that they have in
+this one; which picture is on screen when, and its pixels, are those of `decode`. Picture files are
+decoded by Pillow, whose JPEG differs slightly from FFmpeg's.
 """
 
 from __future__ import annotations
 
 import math
+import warnings
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,10 +20,12 @@ from av.video.frame import VideoFrame
 from av.video.reformatter import ColorRange, Colorspace, Interpolation
 from jaxtyping import UInt8
 
-from actionclip.video import picking, source, timetable
+from actionclip.video import container, picking, timetable
 from actionclip.video.pixels import Geometry, PictureFilter, Progressive, ToRGB
-from actionclip.video.timetable import ROUNDING_SECONDS, Opening, Timetable
+from actionclip.video.timetable import ROUNDING_SECONDS, Timetable
 
+FORMATS = ("JPEG", "PNG", "WEBP", "BMP")
+"""Of picture files: those in which frames are extracted."""
 _SCALING = Interpolation.AREA | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INP
 """Where chroma has to be halved, the mean of the pixels loses least."""
 
@@ -41,52 +45,64 @@ class Picture:
 
 
 def between(path: Path, start_seconds: float, end_seconds: float) -> Iterator[Picture]:
-    """Decode the pictures on screen from a time until another, exclusive; at least one.
-
-    Args:
-        path: a video file.
-        start_seconds: on the file's clock.
-        end_seconds: on the file's clock.
-
-    Raises:
-        FileNotFoundError: there is no such file.
-        ValueError: the file is not a video that can be decoded.
-    """
-    start, table = timetable.opening(path), timetable.timetable(path)
+    """See `Decoder.stream_pictures`."""
+    table = timetable.read(path)
+    start = table.opening
     begin, end = (
         (Fraction(seconds) - start.start_seconds) / start.seconds_per_tick + start.first_tick
         for seconds in (start_seconds, end_seconds)
     )
     rounding = ROUNDING_SECONDS / start.seconds_per_tick
-    shown = np.searchsorted(table.ticks, math.floor(begin + rounding), side="right") - 1
-    first = max(0, int(shown))
+    first = table.index_at(math.floor(begin + rounding))
     stop = max(first + 1, int(np.searchsorted(table.ticks, math.ceil(end - rounding))))
+    ticks = table.ticks[first:stop].tolist()
     to_planes = _ToPlanes(start.geometry)
-    frames = _in_order(path, start, table, range(first, stop))
-    for tick, frame in zip(table.ticks[first:stop].tolist(), frames, strict=True):
+    for tick, frame in zip(ticks, _in_order(path, table, ticks), strict=True):
         seconds = max(Fraction(0), (tick - begin) * start.seconds_per_tick)
         yield to_planes(frame, seconds)
 
 
-def _in_order(path: Path, start: Opening, table: Timetable, numbers: range) -> Iterator[VideoFrame]:
-    """Decode the frames with these numbers; what does not come in turn is read from the start."""
-    if len(table.keyframes) == 0:
-        numbered = source.timed_frames(path, is_counted=True)
-        yield from (frame for _, frame in picking.on_screen(numbered, numbers))
-        return
-    missing = deque(table.ticks[numbers.start : numbers.stop].tolist())
-    for target, frame in picking.pick(path, start, table, list(missing)):
+def read_picture(path: Path, max_pixels: int) -> UInt8[np.ndarray, "H W 3"]:
+    """Read a picture file as RGB, at its full size, as it is stored (not turned upright).
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: it is not a whole picture of one of the formats, or has over `max_pixels`.
+    """
+    from PIL import Image  # late: only frame folders in official conventions need it
+
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: no such file; check the path")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # the limit is ours
+            picture = Image.open(path, formats=FORMATS)
+        with picture:
+            width, height = picture.size
+            if width * height <= max_pixels:
+                return np.array(picture.convert("RGB"))
+    except (Image.DecompressionBombError, OSError, SyntaxError, ValueError) as error:
+        raise ValueError(
+            f"{path}: not a picture that can be read ({error}); make it again"
+        ) from error
+    raise ValueError(container.too_large(path, width, height, max_pixels))
+
+
+def _in_order(path: Path, table: Timetable, ticks: list[int]) -> Iterator[VideoFrame]:
+    """Decode the frames of these ticks; what does not come in turn is read from the start."""
+    missing = deque(ticks)
+    for target, frame in picking.pick(path, table, ticks):
         if target != missing[0]:
             break
         missing.popleft()
         yield frame
     if missing:
-        timed = source.timed_frames(path, start.is_counted)
+        timed = container.timed_frames(path, table.opening.is_counted)
         yield from (frame for _, frame in picking.on_screen(timed, missing))
 
 
 class _ToPlanes:
-    """Makes pictures of one size out of frames, in their own colours."""
+    """Converts frames into pictures of one size, in their own colours."""
 
     def __init__(self, geometry: Geometry) -> None:
         self._geometry = geometry
@@ -124,23 +140,19 @@ class _ToPlanes:
 
 
 def _chroma_location(frame: VideoFrame) -> int:
-    """Say where chroma lies between the pixels, by FFmpeg's number.
+    """Return where chroma lies between the pixels, by FFmpeg's number.
 
-    PyAV does not tell, so noise with the properties of this picture is made RGB, and again with
-    each location named, until both are the same.
+    PyAV does not expose it, so noise with the properties of this picture is converted to RGB, and
+    again with each location named, until both are the same.
     """
     noise = frame.reformat(16, 18 if frame.height == 16 else 16)  # another size: always a copy
     rng = np.random.default_rng(0)
     for plane in noise.planes:
         plane.update(rng.integers(64, 192, plane.buffer_size, np.uint8).tobytes())
-    rgb = _to_rgb(noise)
+    to_rgb = ToRGB(Geometry(noise.width, noise.height))
+    rgb = to_rgb(noise)
     for number, name in enumerate(("left", "center", "topleft"), start=1):
-        if np.array_equal(
-            _to_rgb(PictureFilter("setparams", f"chroma_location={name}")(noise)), rgb
-        ):
+        named = PictureFilter("setparams", f"chroma_location={name}")(noise)
+        if np.array_equal(to_rgb(named), rgb):
             return number
     return 1
-
-
-def _to_rgb(frame: VideoFrame) -> np.ndarray:
-    return ToRGB(Geometry(frame.width, frame.height))(frame)

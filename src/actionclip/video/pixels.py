@@ -1,12 +1,11 @@
 """A decoded picture becomes RGB bytes of the wanted size, as players show it: the only scaler.
 
-Scaling happens while colours are converted (libswscale; bilinear, with a support that grows as
+Scaling happens with the conversion of colours (libswscale; bilinear, with a support that grows as
 pictures shrink, so that nothing aliases). Matrix (BT.601, BT.709, BT.2020) and range (limited,
-full) are those that the picture names; where it names none it is BT.601, limited, as FFmpeg has it.
-The display matrix (turned, mirrored) and the pixel aspect ratio are applied. Of a frame that is
-flagged as interlaced the upper field is kept and scaled, for it alone depends on no other frame:
-filters that compare neighbours (yadif, bwdif) would give a frame other pixels where it is read
-alone. Reads no files.
+full) are those that the picture names; where it names none it is BT.601, limited, as in FFmpeg. The
+display matrix (turned, mirrored) and the pixel aspect ratio are applied. Of a frame that is flagged
+as interlaced the upper field is used, for it alone depends on no other frame: filters that compare
+neighbours (yadif, bwdif) would give a frame other pixels where it is read alone.
 """
 
 from __future__ import annotations
@@ -30,7 +29,7 @@ _SCALING = (
     | Interpolation.FULL_CHR_H_INP
 )
 _ANY_TIME = Fraction(1, 1000)
-"""A filter wants a time base; times are not changed."""
+"""A filter needs a time base; times are not changed."""
 _MAX_SIDE_DATA_KINDS = 64
 """FFmpeg has half as many."""
 _MAX_PIXEL_ASPECT = 10
@@ -70,34 +69,29 @@ class Geometry:
         )
 
     def size_shown(self, short_side: int | None = None) -> tuple[int, int]:
-        """Width and height on the screen, scaled to a short side if one is given."""
+        """Return width and height on the screen, scaled to a short side if one is given."""
         width, height = self.size_stretched(short_side)
         return (height, width) if self.quarter_turns % 2 else (width, height)
 
     def size_stretched(self, short_side: int | None = None) -> tuple[int, int]:
-        """Width and height with square pixels, before turning; the long side is rounded."""
+        """Return width and height with square pixels, before turning; the long side is rounded."""
         width = float(self.width * self.pixel_aspect)
         scale = short_side / min(width, self.height) if short_side else 1
         return max(1, round(width * scale)), max(1, round(self.height * scale))
 
 
 class ToRGB:
-    """Turns pictures into RGB bytes of one size; keeps the scaler's tables between them."""
+    """Converts pictures to RGB of one size; the scaler's tables are reused."""
 
     def __init__(self, geometry: Geometry, short_side: int | None = None) -> None:
-        """Fix the size.
-
-        Args:
-            geometry: how the pictures are shown.
-            short_side: of the result; the long side is rounded. By default the size is kept.
-        """
+        """Set the size: a short side, the long side is rounded; by default it is not scaled."""
         self._geometry = geometry
         self._width, self._height = geometry.size_stretched(short_side)
         self._scaler = VideoReformatter()
         self._progressive = Progressive(geometry)
 
     def __call__(self, frame: VideoFrame) -> UInt8[np.ndarray, "H W 3"]:
-        """Give a picture's RGB bytes."""
+        """Return a picture as RGB."""
         rgb = self._scaler.reformat(
             self._progressive(frame),
             width=self._width,
@@ -112,15 +106,15 @@ class ToRGB:
 
 
 class PictureFilter:
-    """Applies one of FFmpeg's filters to each picture by itself; keeps it between them."""
+    """Applies one of FFmpeg's filters to each picture by itself; the filter graph is reused."""
 
     def __init__(self, name: str, arguments: str) -> None:
-        """Name the filter, which must give one picture for each."""
+        """Set the filter, which must return one picture for each."""
         self._name, self._arguments = name, arguments
         self._graph, self._made_for = Graph(), ()
 
     def __call__(self, frame: VideoFrame) -> VideoFrame:
-        """Give the filtered picture."""
+        """Return the filtered picture."""
         layout = (frame.width, frame.height, frame.format.name)
         if layout != self._made_for:
             self._graph, self._made_for = Graph(), layout
@@ -137,25 +131,25 @@ class PictureFilter:
 
 
 class Progressive:
-    """Gives interlaced pictures by their upper field, half as high; others as they are."""
+    """Reduces interlaced pictures to their upper field, half as high; others stay as they are."""
 
     def __init__(self, geometry: Geometry) -> None:
-        """Say how the pictures are stored."""
+        """Choose the filter by how fields are stored."""
         if geometry.has_whole_fields:
             self._filter = PictureFilter("setparams", "field_mode=prog")
         else:
             self._filter = PictureFilter("field", "top")
 
     def __call__(self, frame: VideoFrame) -> VideoFrame:
-        """Give a picture without a comb, and without the flag, which the scaler would follow."""
+        """Return a picture without a comb, and without the flag, which the scaler would follow."""
         return self._filter(frame) if frame.interlaced_frame else frame
 
 
 def _display_matrix(frame: VideoFrame) -> np.ndarray | None:
-    """Give the nine numbers of a picture's display matrix, if it has one.
+    """Return the nine numbers of a picture's display matrix, if it has one.
 
-    A picture with data of a kind that PyAV cannot name, as the EXIF data of a photograph, shows
-    none of its data until that kind is removed.
+    PyAV returns no side data of a picture with a kind that it cannot name, such as the EXIF data of
+    a photograph, until that kind is removed.
     """
     for kind in range(len(Type), _MAX_SIDE_DATA_KINDS):
         try:

@@ -1,9 +1,8 @@
-"""The length of a video becomes places to look: which frames make a clip. Arithmetic only.
+"""The number of frames of a video becomes the indices of those that make a clip.
 
-Segment sampling is that of temporal segment networks (Wang et al. 2016) as the official ActionCLIP
-code does it, counted from 0: the video is cut into equal parts and each gives one frame, its middle
-one for testing, a random one for training. Dense sampling takes frames that lie close together
-instead. Knows no files.
+Segment sampling is that of temporal segment networks (Wang et al. 2016) as in the official code,
+counted from 0: the video is cut into equal parts and each gives one frame, its middle one for
+testing, a random one for training. Dense sampling takes frames that lie close together.
 
 Shapes:
     V: windows   T: frames of a clip
@@ -12,10 +11,10 @@ Shapes:
 from __future__ import annotations
 
 import numpy as np
-from jaxtyping import Float64, Int64
+from jaxtyping import Int64
 
 DENSE_STRIDE = 4
-"""Of dense sampling: each so many frames one is taken."""
+"""Of dense sampling: one frame of so many is taken."""
 
 
 def segment_middles(num_frames: int, num_segments: int) -> Int64[np.ndarray, " T"]:
@@ -38,7 +37,7 @@ def segment_middles(num_frames: int, num_segments: int) -> Int64[np.ndarray, " T
 def segment_windows(
     num_frames: int, num_segments: int, num_windows: int
 ) -> Int64[np.ndarray, "V T"]:
-    """Pick clips that see the whole video each, at other places of the segments.
+    """Pick clips that cover the whole video each, at different positions in the segments.
 
     >>> segment_windows(num_frames=100, num_segments=4, num_windows=2)
     array([[ 5, 30, 55, 80],
@@ -46,10 +45,10 @@ def segment_windows(
     """
     if num_windows == 1 or num_frames <= num_segments:
         return np.tile(segment_middles(num_frames, num_segments), (num_windows, 1))  # (V, T)
-    # Clip v looks at (2 v + 1) / 2 V of each segment, and as above fractions are dropped.
-    places = 2 * num_windows * np.arange(num_segments) + 2 * np.arange(num_windows)[:, None] + 1
-    num_places = 2 * num_windows * num_segments
-    indices = (2 * places * num_frames - num_places) // (2 * num_places)  # (V, T)
+    # Clip v is at (2 v + 1) / 2 V of each segment, and as above fractions are dropped.
+    positions = 2 * num_windows * np.arange(num_segments) + 2 * np.arange(num_windows)[:, None] + 1
+    num_positions = 2 * num_windows * num_segments
+    indices = (2 * positions * num_frames - num_positions) // (2 * num_positions)  # (V, T)
     return np.maximum(indices, 0)
 
 
@@ -98,12 +97,3 @@ def random_dense(
     room = max(0, num_frames - 1 - (frames_per_clip - 1) * stride)
     start = generator.integers(room + 1)
     return np.minimum(start + stride * np.arange(frames_per_clip), num_frames - 1)
-
-
-def segment_middle_seconds(duration_seconds: float, num_segments: int) -> Float64[np.ndarray, " T"]:
-    """Give the middle time of each segment.
-
-    >>> segment_middle_seconds(10.0, 4)
-    array([1.25, 3.75, 6.25, 8.75])
-    """
-    return (np.arange(num_segments) + 0.5) * duration_seconds / num_segments

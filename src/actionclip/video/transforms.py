@@ -1,6 +1,6 @@
-"""Frames become the clip that a model takes: scaled, cropped, float 0…1; one way for all sources.
+"""Frames become the clip that a model takes: scaled, cropped, float 0…1.
 
-Knows no files, no mean and no deviation: a model normalises pixels itself.
+The mean and deviation of pixels are left to the model.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Rounding = Callable[[float], int]
 def resize_short_side(
     frames: UInt8[np.ndarray, "T H W 3"], short_side: int
 ) -> UInt8[np.ndarray, "T h w 3"]:
-    """Scale frames to a short side, as the decoder does; the long side is rounded."""
+    """Scale frames to a short side like the decoder; the long side is rounded."""
     height, width = frames.shape[1:3]
     if min(height, width) == short_side:
         return frames
@@ -34,7 +34,7 @@ def resize_short_side(
 def resize_short_side_bicubic(
     frames: UInt8[np.ndarray, "T H W 3"], short_side: int
 ) -> UInt8[np.ndarray, "T h w 3"]:
-    """Scale frames to a short side as torchvision's `Resize` does: Pillow, the long side cut."""
+    """Scale frames to a short side like torchvision's `Resize`: Pillow, the long side truncated."""
     height, width = frames.shape[1:3]
     if min(height, width) == short_side:
         return frames
@@ -54,19 +54,19 @@ def resize_short_side_bicubic(
 def centre_crop(
     frames: UInt8[np.ndarray, "T H W 3"], size: int, rounding: Rounding = math.floor
 ) -> UInt8[np.ndarray, "T {size} {size} 3"]:
-    """Cut a square from the middle; `rounding` as in `three_crops`."""
+    """Crop a square from the middle; `rounding` as in `three_crops`."""
     return three_crops(frames, size, rounding)[1]
 
 
 def three_crops(
     frames: UInt8[np.ndarray, "T H W 3"], size: int, rounding: Rounding = math.floor
 ) -> UInt8[np.ndarray, "3 T {size} {size} 3"]:
-    """Cut squares from the start, the middle and the end of the long side, centred on the short.
+    """Crop squares from the start, the middle and the end of the long side, centred on the short.
 
     Args:
         frames: at least as large as the square.
         size: of the square's sides.
-        rounding: makes whole pixels of the offset of a centred square.
+        rounding: of the offset of a centred square to whole pixels.
 
     Raises:
         ValueError: the frames are smaller than the square.
@@ -90,17 +90,17 @@ def channels_first(frames: UInt8[np.ndarray, "T H W 3"]) -> UInt8[Tensor, "T 3 H
 
 
 def to_float(pixels: UInt8[Tensor, ...] | Float[Tensor, ...]) -> Float[Tensor, ...]:
-    """Return pixels as floats 0…1; what is float already stays as it is."""
+    """Return pixels as floats 0…1; floats stay as they are."""
     return pixels if pixels.is_floating_point() else pixels.float().div_(255)
 
 
 def to_clip(frames: UInt8[np.ndarray, "T H W 3"]) -> Float[Tensor, "T 3 H W"]:
-    """Give frames as floats 0…1, channels first."""
+    """Return frames as floats 0…1, channels first."""
     return to_float(channels_first(frames))
 
 
 def test_clip(
     frames: UInt8[np.ndarray, "T H W 3"], short_side: int, image_size: int
 ) -> Float[Tensor, "T 3 {image_size} {image_size}"]:
-    """Make the clip for testing: scaled to the short side, the middle square of it."""
+    """Return the clip for testing: the middle square of the scaled frames."""
     return to_clip(centre_crop(resize_short_side(frames, short_side), image_size))

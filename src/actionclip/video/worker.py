@@ -1,7 +1,7 @@
-"""Questions on standard input become frames on standard output: the process that may be killed.
+"""The limited process: requests on standard input become frames on standard output.
 
-Started by `child_process`, never by hand; the limits are its argument. It ends with whoever asks.
-It imports no torch, writes no file and prints nothing. Knows nothing of who asks.
+Started by `child_process`, never by hand; the limits are its argument. It ends with its parent. It
+imports no torch, writes no file and prints nothing.
 """
 
 from __future__ import annotations
@@ -23,179 +23,79 @@ from typing import Any, BinaryIO
 import numpy as np
 from jaxtyping import UInt8
 
-from actionclip.video import decode, live, pictures, source, timetable
-from actionclip.video.connection import ConnectionLostError, parse_address
-from actionclip.video.decoder import Limits
+from actionclip.video import container, decode, live, pictures
+from actionclip.video.connection import Address, ConnectionLostError
+from actionclip.video.decode import Limits, VideoInfo
+from actionclip.video.pictures import Picture
 
 _PIPE_BYTES = 2**20
-"""A few scaled frames: they are decoded while the ones before are looked at."""
-_NOTHING = np.empty(0, np.uint8)
+"""A few scaled frames: they are decoded while the ones before are used."""
+_EMPTY = np.empty(0, np.uint8)
 
-Answer = Iterator[tuple[dict[str, Any], UInt8[np.ndarray, "..."]]]
-
-
-def _probe(limits: Limits, path: Path) -> Answer:
-    about = dataclasses.asdict(_probed(limits, path))
-    del about["path"]
-    yield about, _NOTHING
-
-
-def _read_frames(limits: Limits, path: Path, indices: list[int], short_side: int | None) -> Answer:
-    _check_size(limits, path, short_side)
-    _probed(limits, path)
-    if len(indices) > limits.frames:
-        raise ValueError(_too_many_frames(limits, path))
-    yield {}, decode.read_frames(path, indices, short_side)
-
-
-def _read_frames_at(
-    limits: Limits, path: Path, seconds: list[float], short_side: int | None
-) -> Answer:
-    _check_size(limits, path, short_side)
-    if len(seconds) > limits.frames:
-        raise ValueError(_too_many_frames(limits, path))
-    yield {}, decode.read_frames_at(path, seconds, short_side)
-
-
-def _keyframes_near(limits: Limits, path: Path, indices: list[int]) -> Answer:
-    _probed(limits, path)
-    nearest, seconds = decode.keyframes_near(path, indices)
-    yield {}, np.concatenate([nearest.view(np.uint8), seconds.view(np.uint8)])
-
-
-def _frames_between(
-    limits: Limits, path: Path, start_seconds: float, end_seconds: float | None
-) -> Answer:
-    _probed(limits, path)
-    numbers = decode.frames_between(path, start_seconds, end_seconds)
-    yield {"first": numbers.start, "end": numbers.stop}, _NOTHING
-
-
-def _read_picture(limits: Limits, path: Path) -> Answer:
-    from actionclip.video import pillow  # late: only frame folders in official conventions need it
-
-    yield {}, pillow.read_picture(path, limits.pixels)
-
-
-def _stream_frames(
-    limits: Limits, path: Path, frames_per_second: float, short_side: int | None
-) -> Answer:
-    _check_size(limits, path, short_side)
-    frames = decode.stream_frames(path, frames_per_second, short_side, limits.duration_seconds)
-    for number, (seconds, frame) in enumerate(frames):
-        if number == limits.frames:
-            raise ValueError(_too_many_frames(limits, path))
-        yield {"seconds": seconds}, frame
-
-
-def _stream_pictures(
-    limits: Limits, path: Path, start_seconds: float, end_seconds: float
-) -> Answer:
-    found = pictures.between(path, start_seconds, end_seconds)
-    for number, picture in enumerate(found):
-        if number == limits.frames:
-            raise ValueError(_too_many_frames(limits, path))
-        geometry = dataclasses.asdict(picture.geometry)
-        about = {
-            "seconds": str(picture.seconds),
-            "geometry": {**geometry, "pixel_aspect": str(picture.geometry.pixel_aspect)},
-            "colours": picture.colours,
-        }
-        yield about, picture.planes
-
-
-def _live_frames(
-    limits: Limits,
-    path: Path,
-    address: str,
-    descriptor: int | None,
-    frames_per_second: float,
-    short_side: int | None,
-    in_real_time: bool,
-    timeout_seconds: float,
-) -> Answer:
-    try:
-        place = parse_address(address)
-        if descriptor is not None:
-            place = dataclasses.replace(place, url=f"pipe:{descriptor}")
-        frames = live.live_frames(
-            place,
-            frames_per_second,
-            short_side,
-            in_real_time=in_real_time,
-            timeout_seconds=timeout_seconds,
-        )
-        for step, frame in frames:
-            yield {"step": step}, frame
-    except ConnectionLostError as lost:
-        yield {"lost": str(lost)}, _NOTHING
-
-
-OPERATIONS: dict[str, Callable[..., Answer]] = {
-    "probe": _probe,
-    "read_frames": _read_frames,
-    "read_frames_at": _read_frames_at,
-    "keyframes_near": _keyframes_near,
-    "frames_between": _frames_between,
-    "read_picture": _read_picture,
-    "stream_frames": _stream_frames,
-    "stream_pictures": _stream_pictures,
-    "live_frames": _live_frames,
+OPERATIONS: dict[str, Callable[..., Any]] = {
+    "probe": decode.probe,
+    "read_frames": decode.read_frames,
+    "read_frames_at": decode.read_frames_at,
+    "keyframes_near": decode.keyframes_near,
+    "frames_between": decode.frames_between,
+    "stream_frames": decode.stream_frames,
+    "stream_pictures": lambda path, limits, **part: pictures.between(path, **part),
+    "read_picture": lambda path, limits: pictures.read_picture(path, limits.pixels),
+    "live_frames": lambda path, limits, address, **how: live.live_frames(Address(**address), **how),
 }
+"""Called with the path and the limits; what they return, or each item of it, is a part."""
 
 
 def main() -> None:
-    """Answer until there is nobody to ask."""
-    # What is sent to a group of processes is for the parent: this one ends with it.
+    """Answer requests until the parent closes the pipe."""
+    # Signals to a group of processes are for the parent: this process ends with it.
     for name in {"SIGINT", "SIGTERM", "SIGHUP"} & signal.Signals.__members__.keys():
         signal.signal(signal.Signals[name], signal.SIG_IGN)
     limits = Limits(**json.loads(sys.argv[1]))
-    answers = _Answers(sys.stdout.buffer)
-    logging.getLogger("actionclip").addHandler(answers)
+    responses = _Responses(sys.stdout.buffer)
+    logging.getLogger("actionclip").addHandler(responses)
     _restrict(limits)
-    _widen(sys.stdout.fileno())
-    answers.send("part")
-    for question in _questions(sys.stdin.buffer):
-        os.chdir(question.pop("folder"))
-        operation = OPERATIONS[question.pop("operation")]
-        path = Path(question.pop("path"))
+    responses.send("part")
+    for request in _requests(sys.stdin.buffer):
+        os.chdir(request.pop("folder"))
+        operation = OPERATIONS[request.pop("operation")]
+        path = Path(request.pop("path"))
         try:
-            for about, frames in operation(limits, path, **question):
-                answers.send("part", about, frames)
+            result = operation(path, limits=limits, **request)
+            parts = result if isinstance(result, Iterator) else [result]
+            for number, part in enumerate(parts, start=1):
+                decode.check_count(path, number, limits)
+                responses.send("part", *_packed(part))
         except Exception as error:
-            answers.send(*_explained(error, path))
+            responses.send(*_described(error, path))
         else:
-            answers.send("end")
+            responses.send("end")
 
 
-class _Answers(logging.Handler):
-    """Writes the parts of answers, and what is logged meanwhile."""
+class _Responses(logging.Handler):
+    """Writes the parts of responses, and what is logged meanwhile."""
 
     def __init__(self, output: BinaryIO) -> None:
         super().__init__(logging.WARNING)
         self._output = output
 
-    def send(
-        self,
-        kind: str,
-        about: dict[str, Any] | None = None,
-        frames: UInt8[np.ndarray, ...] = _NOTHING,
-    ) -> None:
-        header = json.dumps({"kind": kind, "about": about or {}, "shape": frames.shape}).encode()
+    def send(self, kind: str, about: object = None, array: UInt8[np.ndarray, ...] = _EMPTY) -> None:
+        values = {"kind": kind, "about": about, "shape": array.shape}
+        header = json.dumps(values, default=str).encode()  # fractions and paths as text
         try:
             self._output.write(struct.pack(">I", len(header)) + header)
-            self._output.write(np.ascontiguousarray(frames).data)
+            self._output.write(np.ascontiguousarray(array).data)
             self._output.flush()
         except BrokenPipeError:
-            os._exit(0)  # nobody listens any more
+            os._exit(0)  # the parent has ended
 
     def emit(self, record: logging.LogRecord) -> None:
         about = {"logger": record.name, "level": record.levelno, "message": record.getMessage()}
         self.send("log", about)
 
 
-def _questions(lines: BinaryIO) -> Iterator[dict[str, Any]]:
-    """Give what is asked, and end the process when no more can come, even in mid-answer."""
+def _requests(lines: BinaryIO) -> Iterator[dict[str, Any]]:
+    """Yield requests, and end the process when no more can come, even during a response."""
     waiting: queue.SimpleQueue[bytes] = queue.SimpleQueue()
 
     def listen() -> None:
@@ -209,55 +109,52 @@ def _questions(lines: BinaryIO) -> Iterator[dict[str, Any]]:
 
 
 def _restrict(limits: Limits) -> None:
-    source.limit_pixels(limits.pixels)
+    """Apply the limits that this process sets itself, and widen its output pipe."""
+    container.limit_pixels(limits.pixels)
     if sys.platform == "linux":
+        import fcntl
         import resource
 
-        for kind, most in (
+        for kind, value in (
             (resource.RLIMIT_AS, limits.memory_bytes),
             (resource.RLIMIT_CORE, 0),
             (resource.RLIMIT_FSIZE, 0),
         ):
             _, hard = resource.getrlimit(kind)
-            most = most if hard == resource.RLIM_INFINITY else min(most, hard)
-            resource.setrlimit(kind, (most, most))
-
-
-def _widen(pipe: int) -> None:
-    if sys.platform == "linux":
-        import fcntl
-
+            value = value if hard == resource.RLIM_INFINITY else min(value, hard)
+            resource.setrlimit(kind, (value, value))
         with contextlib.suppress(OSError):  # the system may allow less
-            fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
+            fcntl.fcntl(sys.stdout.fileno(), fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
 
 
-def _explained(error: Exception, path: Path) -> tuple[str, dict[str, Any]]:
-    """Give the kind of an error and one line that names the file."""
-    if isinstance(error, MemoryError):
-        return "MemoryError", {}
+def _packed(part: object) -> tuple[object, UInt8[np.ndarray, ...]]:
+    """Split a part of a result into JSON and an array."""
+    match part:
+        case np.ndarray():
+            return None, part
+        case (np.ndarray() as indices, np.ndarray() as seconds):
+            return None, np.concatenate([indices.view(np.uint8), seconds.view(np.uint8)])
+        case (int() | float() as step, np.ndarray() as frame):
+            return step, frame
+        case range():
+            return [part.start, part.stop], _EMPTY
+        case Picture():
+            return dataclasses.asdict(dataclasses.replace(part, planes=_EMPTY[None])), part.planes
+    assert isinstance(part, VideoInfo)
+    return dataclasses.asdict(part), _EMPTY
+
+
+def _described(error: Exception, path: Path) -> tuple[str, object]:
+    """Return the kind of an error, and one line that names the file."""
     message = str(error)
+    if isinstance(error, MemoryError):
+        return "MemoryError", message
+    if isinstance(error, ConnectionLostError):
+        return "ConnectionLostError", message
     if type(error) in (ValueError, FileNotFoundError) and message.startswith(f"{path}: "):
-        return type(error).__name__, {"message": message}
-    words = " ".join(f"{type(error).__name__}: {message}".split())
-    return "ValueError", {"message": f"{path}: cannot be decoded ({words}); convert or leave it"}
-
-
-def _probed(limits: Limits, path: Path) -> decode.VideoInfo:
-    info = decode.probe(path)
-    decode.check_length(path, info.duration_seconds, limits.duration_seconds)
-    return info
-
-
-def _check_size(limits: Limits, path: Path, short_side: int | None) -> None:
-    """Refuse a narrow picture whose long side would become too long, before it does."""
-    start = timetable.opening(path)
-    width, height = start.geometry.size_shown(short_side)
-    if width * height > limits.pixels:
-        raise ValueError(source.too_large(path, width, height, limits.pixels))
-
-
-def _too_many_frames(limits: Limits, path: Path) -> str:
-    return f"{path}: more than {limits.frames} frames, the limit; cut the video or ask for fewer"
+        return type(error).__name__, message
+    line = " ".join(f"{type(error).__name__}: {message}".split())
+    return "ValueError", f"{path}: cannot be decoded ({line}); convert or leave it"
 
 
 if __name__ == "__main__":
