@@ -298,7 +298,7 @@ def test_a_file_that_grows_while_it_is_read_ends_at_a_limit(tmp_path, write, noi
     path = write(tmp_path / "growing.h264", noisy(10))
     content = path.read_bytes()
     with Decoder(replace(SMALL, frames=300)) as decoder, path.open("ab") as file:
-        file.write(content * 5)
+        file.write(content * 20)  # more frames than the pipe holds
         stream = decoder.stream_frames(path, 25.0)
         for _ in range(300):
             next(stream)

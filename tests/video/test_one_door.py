@@ -20,8 +20,12 @@ ENCODE = {"timeline/cutting.py", "data/stick_figures/dataset.py"}
 """What writes videos."""
 DOOR = {"connection", "decoder", "files", "sampling", "transforms"}
 """Modules of `video` for the rest of the package; the others run in the limited process."""
-DEFINED = {"Geometry", "Limits", "Picture", "USUAL", "VideoInfo"}
-"""What modules of the limited process define for its answers."""
+DEFINED = {"Frame", "Frames", "Geometry", "Indices", "Keyframes", "Limits", "Picture", "Times"} | {
+    "USUAL",
+    "VideoInfo",
+    "VideoPath",
+}
+"""What modules of the limited process define of its requests and answers."""
 
 
 def imports(path: Path) -> set[tuple[str, str]]:

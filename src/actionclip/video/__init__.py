@@ -1,1 +1,1 @@
-"""A file becomes a clip: RGB frames, at the places that were asked for. No model, no text."""
+"""A video file or stream becomes RGB frames, decoded in limited processes, and frames a clip."""

@@ -44,8 +44,7 @@ _END_SECONDS = 5.0
 """A killed process is waited for this long; one that hangs in the kernel ends when it can."""
 _CRASHES = ("SIGABRT", "SIGBUS", "SIGFPE", "SIGILL", "SIGSEGV", "SIGSYS", "SIGTRAP")
 
-_running: weakref.WeakSet[ChildProcess] = weakref.WeakSet()
-"""Those that this process started."""
+_running: weakref.WeakSet[ChildProcess] = weakref.WeakSet()  # those that this process started
 
 
 class Part(NamedTuple):

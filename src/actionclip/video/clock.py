@@ -15,14 +15,11 @@ from av.format import Flags
 from av.packet import Packet
 from av.video.stream import VideoStream
 
-_MAX_GAP_SECONDS = 10.0
-"""In a broadcast format, whose clock may jump; as in FFmpeg."""
+_MAX_GAP_SECONDS = 10.0  # in a broadcast format, whose clock may jump; as in FFmpeg
 _MAX_STORED_GAP_SECONDS = 30 * 3600.0
 """In other formats, where a long gap can be a still picture; as in FFmpeg."""
-_JITTER_SECONDS = 0.1
-"""In a broadcast format, decoding times may go back this much without a jump."""
-_COMPUTED_JITTER_SECONDS = 1.0
-"""In other formats, where decoding times may be guesses."""
+_JITTER_SECONDS = 0.1  # in a broadcast format, decoding times may go back this much without a jump
+_COMPUTED_JITTER_SECONDS = 1.0  # in other formats, where decoding times may be guesses
 _BEFORE_ALL = -(2**62)
 _MAX_LEADING = 32
 """Packets after a keyframe that may be shown before it; codecs delay frames by 16 at most."""

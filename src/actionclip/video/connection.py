@@ -18,14 +18,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-import numpy as np
 from av import formats_available
-from jaxtyping import UInt8
 
 from actionclip.video.child_process import ChildProcess, ConnectionLostError, EndedError
-from actionclip.video.decoder import Limits
+from actionclip.video.decode import Frame, Limits
 
-LiveFrames = Iterator[tuple[int, UInt8[np.ndarray, "H W 3"]]]
+LiveFrames = Iterator[tuple[int, Frame]]
 """Steps, increasing by 1, and the frames then on screen; from 0 again after a jump of the clock."""
 
 _PROTOCOLS = {
@@ -38,8 +36,7 @@ _OPTIONS = {
     "rtsp": {"rtsp_flags": "prefer_tcp"},  # loses no packets; UDP if the server requires it
     "udp": {"overrun_nonfatal": "1"},  # packets that come too fast are dropped
 }
-_CAMERAS = ("avfoundation", "dshow")
-"""FFmpeg's names for the cameras of macOS and Windows."""
+_CAMERAS = ("avfoundation", "dshow")  # FFmpeg's names for the cameras of macOS and Windows
 _PIPE = re.compile(r"(?:pipe:|/dev/fd/|/proc/self/fd/)(\d+)")
 
 

@@ -34,10 +34,8 @@ FORMATS = ",".join(sorted(av.formats_available - _PLAYLISTS))
 """Formats that hold their own data: files named by a playlist are never opened."""
 _LARGE_PICTURE = 1280 * 720
 """Smaller pictures are decoded by one thread: sharing them costs more than it saves."""
-_MAX_DAMAGED = 0.1
-"""A larger share of packets that cannot be decoded gives a warning."""
-_MAX_PACKETS = 200
-"""A stream that gives no two frames for so many packets is not the video."""
+_MAX_DAMAGED = 0.1  # a larger share of packets that cannot be decoded gives a warning
+_MAX_PACKETS = 200  # a stream that gives no two frames for so many packets is not the video
 _SECONDARY = (
     Disposition.timed_thumbnails
     | Disposition.still_image

@@ -23,8 +23,15 @@ from actionclip.video.timetable import Grid, Opening, Timetable
 
 logger = logging.getLogger(__name__)
 
-_MAX_SECONDS = 1e9
-"""Thirty years; no video lasts so long."""
+VideoPath = str | Path
+Indices = Sequence[int] | Integer[np.ndarray, " T"]
+Times = Sequence[float] | Float[np.ndarray, " T"]
+Frame = UInt8[np.ndarray, "H W 3"]
+Frames = UInt8[np.ndarray, "T H W 3"]
+Keyframes = tuple[Int64[np.ndarray, " T"], Float64[np.ndarray, " T"]]
+"""Indices of frames, and how many seconds each is from the frame that it stands for."""
+
+_MAX_SECONDS = 1e9  # thirty years; no video lasts so long
 
 
 @dataclass(frozen=True)
@@ -69,7 +76,7 @@ class VideoInfo:
     """Frames a second, on average."""
 
 
-def probe(path: str | Path, limits: Limits = USUAL) -> VideoInfo:
+def probe(path: VideoPath, limits: Limits = USUAL) -> VideoInfo:
     """See `Decoder.probe`; in most files only the first frame is decoded."""
     path = Path(path)
     table = _timetable(path, limits)
@@ -81,11 +88,8 @@ def probe(path: str | Path, limits: Limits = USUAL) -> VideoInfo:
 
 
 def read_frames(
-    path: str | Path,
-    indices: Sequence[int] | Integer[np.ndarray, " T"],
-    short_side: int | None = None,
-    limits: Limits = USUAL,
-) -> UInt8[np.ndarray, "T H W 3"]:
+    path: VideoPath, indices: Indices, short_side: int | None = None, limits: Limits = USUAL
+) -> Frames:
     """See `Decoder.read_frames`."""
     path = Path(path)
     _check_size(path, timetable.opening(path), short_side, limits)
@@ -94,11 +98,8 @@ def read_frames(
 
 
 def read_frames_at(
-    path: str | Path,
-    seconds: Sequence[float] | Float[np.ndarray, " T"],
-    short_side: int | None = None,
-    limits: Limits = USUAL,
-) -> UInt8[np.ndarray, "T H W 3"]:
+    path: VideoPath, seconds: Times, short_side: int | None = None, limits: Limits = USUAL
+) -> Frames:
     """See `Decoder.read_frames_at`."""
     path = Path(path)
     if len(seconds) == 0 or not all(0 <= time <= _MAX_SECONDS for time in seconds):
@@ -110,11 +111,7 @@ def read_frames_at(
     return _read(path, table, indices, short_side, limits)
 
 
-def keyframes_near(
-    path: str | Path,
-    indices: Sequence[int] | Integer[np.ndarray, " T"],
-    limits: Limits = USUAL,
-) -> tuple[Int64[np.ndarray, " T"], Float64[np.ndarray, " T"]]:
+def keyframes_near(path: VideoPath, indices: Indices, limits: Limits = USUAL) -> Keyframes:
     """See `Decoder.keyframes_near`."""
     path = Path(path)
     table = _timetable(path, limits)
@@ -125,7 +122,7 @@ def keyframes_near(
 
 
 def frames_between(
-    path: str | Path,
+    path: VideoPath,
     start_seconds: float = 0.0,
     end_seconds: float | None = None,
     limits: Limits = USUAL,
@@ -141,11 +138,11 @@ def frames_between(
 
 
 def stream_frames(
-    path: str | Path,
+    path: VideoPath,
     frames_per_second: float,
     short_side: int | None = None,
     limits: Limits = USUAL,
-) -> Iterator[tuple[float, UInt8[np.ndarray, "H W 3"]]]:
+) -> Iterator[tuple[float, Frame]]:
     """See `Decoder.stream_frames`."""
     path = Path(path)
     if not 0 < frames_per_second < math.inf:
@@ -179,7 +176,7 @@ def _read(
     indices: Int64[np.ndarray, " T"],
     short_side: int | None,
     limits: Limits,
-) -> UInt8[np.ndarray, "T H W 3"]:
+) -> Frames:
     """Read frames by index; one that cannot be decoded is replaced by the one before it."""
     check_count(path, len(indices), limits)
     targets = table.ticks[indices].tolist()
@@ -218,9 +215,7 @@ def _check_size(path: Path, start: Opening, short_side: int | None, limits: Limi
         raise ValueError(container.too_large(path, width, height, limits.pixels))
 
 
-def _checked(
-    path: Path, indices: Sequence[int] | Integer[np.ndarray, " T"], table: Timetable
-) -> Int64[np.ndarray, " T"]:
+def _checked(path: Path, indices: Indices, table: Timetable) -> Int64[np.ndarray, " T"]:
     numbers, num_frames = np.asarray(indices), len(table.ticks)
     if numbers.size == 0:
         raise ValueError(f"{path}: no frame was requested; give at least one index")

@@ -17,18 +17,25 @@ from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float, Float64, Int64, Integer, UInt8
 
 from actionclip import prefetch
 from actionclip.video.child_process import ChildProcess, EndedError, Part
-from actionclip.video.decode import USUAL, Limits, VideoInfo
+from actionclip.video.decode import (
+    USUAL,
+    Frame,
+    Frames,
+    Indices,
+    Keyframes,
+    Limits,
+    Times,
+    VideoInfo,
+    VideoPath,
+)
 from actionclip.video.pictures import Picture
 from actionclip.video.pixels import Geometry
 
-_NUM_AHEAD = 2
-"""Videos that are read in advance, for each decoder."""
-_choosing = threading.Lock()
-"""Held while a process is chosen for a request."""
+_NUM_AHEAD = 2  # videos that are read in advance, for each decoder
+_choosing = threading.Lock()  # held while a process is chosen for a request
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(
         before=_choosing.acquire,
@@ -72,17 +79,14 @@ class Decoder:
         for child in children:
             child.end("the decoder was closed while it was read; read it before closing")
 
-    def probe(self, path: str | Path) -> VideoInfo:
+    def probe(self, path: VideoPath) -> VideoInfo:
         """Return size, length and rate of a video."""
         [(info, _)] = self._request("probe", path)
         return VideoInfo(**{**info, "path": Path(path)})
 
     def read_frames(
-        self,
-        path: str | Path,
-        indices: Sequence[int] | Integer[np.ndarray, " T"],
-        short_side: int | None = None,
-    ) -> UInt8[np.ndarray, "T H W 3"]:
+        self, path: VideoPath, indices: Indices, short_side: int | None = None
+    ) -> Frames:
         """Read frames by index.
 
         A frame that cannot be decoded is replaced by the one before it, with a warning.
@@ -97,11 +101,8 @@ class Decoder:
         return frames
 
     def read_frames_at(
-        self,
-        path: str | Path,
-        seconds: Sequence[float] | Float[np.ndarray, " T"],
-        short_side: int | None = None,
-    ) -> UInt8[np.ndarray, "T H W 3"]:
+        self, path: VideoPath, seconds: Times, short_side: int | None = None
+    ) -> Frames:
         """Read the frames on screen at these times; the file is decoded only around them.
 
         Args:
@@ -115,8 +116,8 @@ class Decoder:
         return frames
 
     def stream_frames(
-        self, path: str | Path, frames_per_second: float, short_side: int | None = None
-    ) -> Iterator[tuple[float, UInt8[np.ndarray, "H W 3"]]]:
+        self, path: VideoPath, frames_per_second: float, short_side: int | None = None
+    ) -> Iterator[tuple[float, Frame]]:
         """Read a whole video at a steady rate, one frame at a time.
 
         Yields:
@@ -126,15 +127,12 @@ class Decoder:
         arguments = {"frames_per_second": frames_per_second, "short_side": short_side}
         yield from self._request("stream_frames", path, **arguments)
 
-    def keyframes_near(
-        self, path: str | Path, indices: Sequence[int] | Integer[np.ndarray, " T"]
-    ) -> tuple[Int64[np.ndarray, " T"], Float64[np.ndarray, " T"]]:
+    def keyframes_near(self, path: VideoPath, indices: Indices) -> Keyframes:
         """Return the keyframe nearest to each of these frames: reading it decodes no other frame.
 
         In a file that has to be decoded from its start anyway, each frame is its own.
 
-        Returns:
-            The indices of the keyframes, and how many seconds each is from the frame.
+        Returns: their indices, and how many seconds each is from the frame.
         """
         numbers = np.asarray(indices, np.int64).tolist()
         [(_, packed)] = self._request("keyframes_near", path, indices=numbers)
@@ -142,7 +140,7 @@ class Decoder:
         return nearest.view(np.int64), seconds.view(np.float64)
 
     def frames_between(
-        self, path: str | Path, start_seconds: float = 0.0, end_seconds: float | None = None
+        self, path: VideoPath, start_seconds: float = 0.0, end_seconds: float | None = None
     ) -> range:
         """Return the indices of the frames on screen during a part of a video, at least one.
 
@@ -154,7 +152,7 @@ class Decoder:
         return range(first, end)
 
     def stream_pictures(
-        self, path: str | Path, start_seconds: float, end_seconds: float
+        self, path: VideoPath, start_seconds: float, end_seconds: float
     ) -> Iterator[Picture]:
         """Read the pictures on screen from a time until another, exclusive, as they were coded.
 
@@ -167,12 +165,12 @@ class Decoder:
             seconds, colours = Fraction(about["seconds"]), tuple(about["colours"])
             yield Picture(seconds, planes, Geometry(**geometry), colours)
 
-    def read_picture(self, path: str | Path) -> UInt8[np.ndarray, "H W 3"]:
+    def read_picture(self, path: VideoPath) -> Frame:
         """Read a picture file with Pillow, at its full size, as it is stored."""
         [(_, picture)] = self._request("read_picture", path)
         return picture
 
-    def _request(self, operation: str, path: str | Path, **arguments: object) -> Iterator[Part]:
+    def _request(self, operation: str, path: VideoPath, **arguments: object) -> Iterator[Part]:
         """Yield the parts of a response. A process that is left before their end is ended."""
         child = self._free_child(is_for_request=True)
         try:
@@ -204,7 +202,7 @@ def prefetch_frames(
     choose: Callable[[VideoInfo], np.ndarray],
     short_side: int,
     decoders: Sequence[Decoder],
-) -> Iterator[tuple[Path, UInt8[np.ndarray, "T H W 3"] | Exception]]:
+) -> Iterator[tuple[Path, Frames | Exception]]:
     """Read some frames of each video, while the frames of those before it are used.
 
     Args:
@@ -220,7 +218,7 @@ def prefetch_frames(
     for decoder in decoders:
         idle.put(decoder)
 
-    def read(video: Path) -> tuple[Path, UInt8[np.ndarray, "T H W 3"] | Exception]:
+    def read(video: Path) -> tuple[Path, Frames | Exception]:
         decoder = idle.get()
         try:
             indices = choose(decoder.probe(video))

@@ -18,12 +18,11 @@ ENCRYPTED = "the pictures are encrypted (copy protection); give a video without 
 _CUT = "the file is cut or was never finished (its index is missing); copy or record it again"
 _CUT_EARLY = "the file is cut before its first picture; copy or download it again"
 _NO_VIDEO = "give a video (mp4, avi, mkv, webm, …)"
-_BEGINNINGS: dict[bytes, str] = {
-    b"#EXTM3U": "this is a playlist; give the video file that it names",
-    b"ffconcat version": "this is a playlist; give the video file that it names",
+_PLAYLIST = "this is a playlist; give the video file that it names"
+_BEGINNINGS: dict[bytes | tuple[bytes, ...], str] = {
+    (b"#EXTM3U", b"ffconcat version"): _PLAYLIST,
     b"version https://git-lfs": "a Git LFS pointer, not a video; fetch it with `git lfs pull`",
-    b"PK\x03\x04": "a ZIP archive, not a video; unpack it",
-    b"PK\x05\x06": "a ZIP archive, not a video; unpack it",
+    (b"PK\x03\x04", b"PK\x05\x06"): "a ZIP archive, not a video; unpack it",
     b"\x1f\x8b": "a gzip archive, not a video; unpack it",
     b"BZh": "a bzip2 archive, not a video; unpack it",
     b"\xfd7zXZ\x00": "an xz archive, not a video; unpack it",
@@ -34,13 +33,12 @@ _BEGINNINGS: dict[bytes, str] = {
     b"{\\rtf": f"an RTF document, not a video; {_NO_VIDEO}",
     b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1": f"an Office document, not a video; {_NO_VIDEO}",
     b"PAR1": f"a Parquet table, not a video; {_NO_VIDEO}",
-    b"\x7fELF": f"a program, not a video; {_NO_VIDEO}",
-    b"MZ": f"a program, not a video; {_NO_VIDEO}",
+    (b"\x7fELF", b"MZ"): f"a program, not a video; {_NO_VIDEO}",
     b"SQLite format 3\x00": f"a database, not a video; {_NO_VIDEO}",
     b"\x93NUMPY": f"a NumPy array, not a video; {_NO_VIDEO}",
     b"\x89HDF\r\n": f"an HDF5 file, not a video; {_NO_VIDEO}",
 }
-_PLAYLIST = re.compile(rb"<MPD|CompositionPlaylist")
+_XML_PLAYLIST = re.compile(rb"<MPD|CompositionPlaylist")
 _HTML = re.compile(rb"<!doctype html|<html|<head|<body", re.IGNORECASE)
 _CONTAINERS: dict[bytes, str] = {
     b"\x1a\x45\xdf\xa3": "Matroska or WebM",
@@ -149,8 +147,8 @@ def _not_a_video(content: bytes) -> str | None:
         if content.lstrip(b"\xef\xbb\xbf").startswith(beginning):
             return words
     head = content[:4096]
-    if _PLAYLIST.search(head[:512]):
-        return "this is a playlist; give the video file that it names"
+    if _XML_PLAYLIST.search(head[:512]):
+        return _PLAYLIST
     if content[257:262] == b"ustar":
         return "a tar archive, not a video; unpack it"
     if not content.strip(b"\x00"):

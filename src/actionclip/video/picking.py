@@ -27,10 +27,8 @@ from actionclip.video.timetable import Opening, Timetable
 
 _LOOK_AHEAD = 32
 """Packets that reveal which frame follows one on screen; codecs delay frames by 16 at most."""
-_GAP_SECONDS = 0.25
-"""Decoding through a gap shorter than this costs less than a seek."""
-_NEVER = 2**63
-"""A tick after all others."""
+_GAP_SECONDS = 0.25  # decoding through a gap shorter than this costs less than a seek
+_NEVER = 2**63  # a tick after all others
 
 
 class _DamagedError(Exception):

@@ -28,10 +28,8 @@ _SCALING = (
     | Interpolation.FULL_CHR_H_INT
     | Interpolation.FULL_CHR_H_INP
 )
-_ANY_TIME = Fraction(1, 1000)
-"""A filter needs a time base; times are not changed."""
-_MAX_SIDE_DATA_KINDS = 64
-"""FFmpeg has half as many."""
+_ANY_TIME = Fraction(1, 1000)  # a filter needs a time base; times are not changed
+_MAX_SIDE_DATA_KINDS = 64  # FFmpeg has half as many
 _MAX_PIXEL_ASPECT = 10
 """No camera has longer pixels: a larger ratio, either way, is a mistake in the file."""
 

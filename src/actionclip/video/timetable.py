@@ -52,8 +52,7 @@ _BEGINNINGS = {
 """Formats of which FFmpeg does not read a second file that was appended, and how files begin."""
 _UNANNOUNCED = Flags.ts_discont | Flags.no_timestamps
 """Files of these formats do not announce their length; FFmpeg guesses it."""
-_MICROSECONDS = 1_000_000
-"""In a second; FFmpeg's unit for times of containers."""
+_MICROSECONDS = 1_000_000  # in a second; FFmpeg's unit for times of containers
 _PROGRESSIVE = 1  # AV_FIELD_PROGRESSIVE; 0 is unknown, above are the interlaced ones
 
 
@@ -212,13 +211,18 @@ def opening_with(source: InputContainer, stream: VideoStream, frame: VideoFrame)
     if tick is not None and source.start_time is not None and stream.time_base:
         since_start = round(tick * stream.time_base * _MICROSECONDS) - source.start_time
         start_seconds = Fraction(max(0, since_start), _MICROSECONDS)
+    announced = 0.0
+    if source.duration and not source.format.flags & _UNANNOUNCED.value:
+        announced = source.duration / _MICROSECONDS
+        if stream.duration and stream.time_base:
+            announced = min(announced, float(start_seconds + stream.duration * stream.time_base))
     frame_rate = stream.guessed_rate or stream.average_rate or Fraction(25)
     return Opening(
         geometry=Geometry.of(stream, frame),
         seconds_per_tick=(not is_counted and stream.time_base) or 1 / frame_rate,
         first_tick=(not is_counted and frame.pts) or 0,
         start_seconds=start_seconds,
-        announced_end_seconds=_announced_end_seconds(source, stream, start_seconds),
+        announced_end_seconds=announced,
         is_counted=is_counted,
         is_seekable=not is_counted
         and not is_interlaced
@@ -265,17 +269,6 @@ def _sound_end_seconds(path: Path) -> float:
                     end = (packet.pts + (packet.duration or 0)) * packet.time_base
                     end_seconds = max(end_seconds, float(end) - origin)
     return end_seconds
-
-
-def _announced_end_seconds(
-    source: InputContainer, stream: VideoStream, start_seconds: Fraction
-) -> float:
-    if source.format.flags & _UNANNOUNCED.value or not source.duration:
-        return 0.0
-    of_all = source.duration / _MICROSECONDS
-    if not stream.duration or not stream.time_base:
-        return of_all
-    return min(of_all, float(start_seconds + stream.duration * stream.time_base))
 
 
 @functools.lru_cache(maxsize=16)

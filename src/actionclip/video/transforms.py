@@ -38,17 +38,9 @@ def resize_short_side_bicubic(
     height, width = frames.shape[1:3]
     if min(height, width) == short_side:
         return frames
-    size = (
-        (short_side, short_side * height // width)
-        if width <= height
-        else (short_side * width // height, short_side)
-    )
-    return np.stack(
-        [
-            np.asarray(fromarray(np.ascontiguousarray(frame)).resize(size, Resampling.BICUBIC))
-            for frame in frames
-        ]
-    )
+    size = (short_side * width // min(width, height), short_side * height // min(width, height))
+    images = (fromarray(np.ascontiguousarray(frame)) for frame in frames)
+    return np.stack([np.asarray(image.resize(size, Resampling.BICUBIC)) for image in images])
 
 
 def centre_crop(

@@ -28,8 +28,7 @@ from actionclip.video.connection import Address, ConnectionLostError
 from actionclip.video.decode import Limits, VideoInfo
 from actionclip.video.pictures import Picture
 
-_PIPE_BYTES = 2**20
-"""A few scaled frames: they are decoded while the ones before are used."""
+_PIPE_BYTES = 2**20  # a few scaled frames: they are decoded while the ones before are used
 _EMPTY = np.empty(0, np.uint8)
 
 OPERATIONS: dict[str, Callable[..., Any]] = {
