@@ -99,7 +99,7 @@ def main() -> None:
 
 def embed(named: dict[str, tuple[list[str], list[str]]], motions: data.Motions) -> Texts:
     """Let MiniLM read all phrases in all templates, and the descriptions of the motions."""
-    lite = LiteEncoder.from_installed_packages()
+    lite = LiteEncoder.pretrained()
     phrases = {label: named[label][1] for label in sorted(set(motions.labels))}
     descriptions = sorted({each for each in motions.descriptions if each})
     descriptions = sorted({*descriptions, *map(data.swap_sides, descriptions)})
