@@ -45,7 +45,7 @@ def split_in(name: str) -> tuple[Split, str] | None:
     (('train', 'videos list'), ('train', 'list 01'))
     """
     parts = [part for whole in _parts(name) for part in _separate(whole)]
-    splits = {_WORDS[part] for part in parts if part in _WORDS}
+    splits: set[Split] = {_WORDS[part] for part in parts if part in _WORDS}
     if len(splits) != 1:
         return None
     return splits.pop(), " ".join(part for part in parts if part not in _WORDS)
