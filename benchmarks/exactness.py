@@ -30,7 +30,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from actionclip.core import encode, scoring
-from actionclip.model.encoders import short_cuts
+from actionclip.model.encoders import clip_blocks
 from actionclip.recognizer import Recognizer
 from actionclip.text import label_sets, prompts
 
@@ -57,7 +57,7 @@ def plain(
         frames = recognizer.read_frames(video)
         with (
             torch.enable_grad(),
-            unittest.mock.patch.object(short_cuts, "last_block", _whole_block),
+            unittest.mock.patch.object(clip_blocks, "last_block", _whole_block),
         ):
             embedding = model.embed_clips(encode.make_clip(model, frames)[None]).detach()
         rows.append(

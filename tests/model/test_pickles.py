@@ -158,7 +158,7 @@ def test_no_opcode_runs_anything(tmp_path: Path, monkeypatch, attack: str, way: 
             archive.writestr("evil/version", "3\n")
             if way == "torchscript":
                 archive.writestr("evil/constants.pkl", b"")
-    for read in (weights.read, pickles.read, pickles.read_torchscript):
+    for read in (weights.read, lambda path: pickles.read(path, [])):
         watching = True
         try:
             read(path)

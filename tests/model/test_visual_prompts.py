@@ -6,8 +6,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from actionclip.model import visual_prompts
 from actionclip.model.actionclip import ActionCLIP
+from actionclip.model.encoders import clip_blocks
 from actionclip.model.encoders.clip import ClipEncoder
 from actionclip.model.encoders.encoder import Encoder
 
@@ -17,14 +17,14 @@ from actionclip.model.encoders.encoder import Encoder
 def test_shift_of_a_video_that_stands_still_changes_nothing_inside(num_frames: int, width: int):
     frame = torch.randn(2, 1, 5, width)
     still = frame.expand(-1, num_frames, -1, -1)
-    shifted = visual_prompts.shift(still)
+    shifted = clip_blocks.shift(still)
     assert torch.equal(shifted[:, 1:-1], still[:, 1:-1])
     assert torch.equal(shifted[..., width // 4 :], still[..., width // 4 :])
 
 
 def test_shift_brings_an_eighth_from_the_next_frame_and_an_eighth_from_the_last():
     number_of_frame = torch.arange(1.0, 4).view(1, 3, 1, 1).expand(1, 3, 1, 8)
-    shifted = visual_prompts.shift(number_of_frame)[0, :, 0]  # (T, W)
+    shifted = clip_blocks.shift(number_of_frame)[0, :, 0]  # (T, W)
     assert shifted[:, 0].tolist() == [2, 3, 0]
     assert shifted[:, 1].tolist() == [0, 1, 2]
     assert shifted[:, 2].tolist() == [1, 2, 3]
@@ -33,7 +33,7 @@ def test_shift_brings_an_eighth_from_the_next_frame_and_an_eighth_from_the_last(
 @torch.inference_mode()
 def test_shift_leaves_class_tokens_alone():
     tokens = torch.randn(6, 5, 16)  # two clips of three frames
-    shifted = visual_prompts.shift_tokens(tokens, num_clips=2, num_frames=3, num_class=1)
+    shifted = clip_blocks.shift_tokens(tokens, num_clips=2, num_frames=3, num_class=1)
     assert torch.equal(shifted[:, 0], tokens[:, 0])
     assert not torch.equal(shifted[:, 1:], tokens[:, 1:])
 

@@ -23,7 +23,7 @@ from actionclip.model import checkpoint, hub, weights
 from actionclip.model.checkpoint import Checkpoint, read_json
 from actionclip.model.config import ModelConfig
 from actionclip.model.encoders import ENCODERS, Encoder
-from actionclip.model.layouts import hub_folder, known, official, open_clip
+from actionclip.model.layouts import hub_folder, official, open_clip
 
 WEIGHT_FILES = (".pt", ".pth", ".bin", ".safetensors", ".ckpt", ".pyth")
 _SHARD = re.compile(r".*-\d{5}-of-\d{5}\.(safetensors|bin)|.*\.index\.json")
@@ -58,7 +58,13 @@ def find(name_or_path: str | Path) -> Checkpoint:
             return find(path.parent)
         return _read_file(path)
     if path.suffix in WEIGHT_FILES:
-        raise FileNotFoundError(f"{name}: no such file; {known.how_to_get(path.name)}")
+        known = official.PUBLISHED.get(path.name)
+        raise FileNotFoundError(
+            f"{name}: no such file; check the path"
+            if known is None
+            else f"{name}: no such file; it is the {known.vision_tower} of {known.num_frames} "
+            f"frames, fetch it from {known.address}"
+        )
     if re.fullmatch(r"[\w.-]+/[\w.-]+", name):
         return dataclasses.replace(_read_folder(hub.fetch(name)), source=name)
     encoders = ", ".join(repr(name) for name in ENCODERS if _has_weights(name))

@@ -8,13 +8,11 @@ that names what only an attack needs is refused as a whole. Knows no models.
 
 from __future__ import annotations
 
-import io
 import pickle
-import pickletools
 import re
 import warnings
 import zipfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -149,7 +147,9 @@ def _read_archive(path: Path) -> dict[str, Any]:
             f"{path}: is an archive without weights of PyTorch, it holds {shown}; unpack it, and "
             "give the folder or the weight file that was in it"
         )
-    return _read_torchscript(path) if pickles.is_torchscript(path) else _read_pickle(path)
+    if pickles.is_torchscript(path):
+        return dict(_read_inertly(path, ValueError("no archive of torch"), is_script=True))
+    return _read_pickle(path)
 
 
 def _read_pickle(path: Path) -> dict[str, Any]:
@@ -159,7 +159,7 @@ def _read_pickle(path: Path) -> dict[str, Any]:
             with path.open("rb") as file:  # a file, for a path is read by its suffix
                 content = torch.load(file, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
-        content = _read_inertly(path, error)
+        content = _read_inertly(path, error, is_script=False)
     except Exception as error:  # a damaged pickle can fail in any way
         raise _damaged(path, error) from error
     if not isinstance(content, Mapping):
@@ -167,16 +167,15 @@ def _read_pickle(path: Path) -> dict[str, Any]:
     return dict(content)
 
 
-def _read_inertly(path: Path, refusal: Exception) -> Mapping[str, Any]:
-    """Read the tensors of what torch's own reader refuses, such as a training checkpoint."""
-    names = list(_names_in(_pickle_of(path)))
-    if any(map(_is_attack, names)):
-        raise _refused(path, names, refusal) from refusal
+def _read_inertly(path: Path, refusal: Exception, *, is_script: bool) -> Mapping[str, Any]:
+    """Read the tensors of what torch's own reader refuses; a script may name nothing but them."""
+    names: list[str] = []
     try:
-        content = pickles.read(path)
+        content = pickles.read(path, names)
     except Exception as error:  # a damaged pickle can fail in any way
         raise _refused(path, names, refusal) from error
-    if not isinstance(content, Mapping) or not _has_tensors(content):
+    is_refused = any(map(_is_attack, names)) or (is_script and _beside_weights(names))
+    if is_refused or not isinstance(content, Mapping) or not _has_tensors(content):
         raise _refused(path, names, refusal) from refusal
     return content
 
@@ -205,37 +204,10 @@ _ATTACK_BUILTINS = {
 }
 
 
-def _read_torchscript(path: Path) -> dict[str, Tensor]:
-    try:
-        names = list(_names_in(_pickle_of(path)))
-        if strange := [name for name in names if not _HARMLESS.fullmatch(name)]:
-            raise _refused(path, strange, ValueError("no archive of torch"))
-        return pickles.read_torchscript(path)
-    except ValueError:
-        raise
-    except Exception as error:  # a damaged pickle can fail in any way
-        raise _damaged(path, error) from error
-
-
-def _pickle_of(path: Path) -> bytes:
-    """Give the pickle itself, which torch has kept in a zip archive since version 1.6."""
-    if not zipfile.is_zipfile(path):
-        return path.read_bytes()
-    with zipfile.ZipFile(path) as archive:
-        return archive.read(next(n for n in archive.namelist() if n.endswith("data.pkl")))
-
-
-def _refused(path: Path, names: Sequence[str], error: Exception) -> ValueError:
-    """Say what the pickle names that weights do not need."""
+def _beside_weights(names: Sequence[str]) -> list[str]:
+    """List what weights do not need, attacks first, the parts of torch last."""
     wanted = [name for name in names if not _HARMLESS.fullmatch(name)]
-    wanted.sort(key=lambda name: (not _is_attack(name), name.startswith("torch.")))
-    if not wanted:
-        return _damaged(path, error)
-    return ValueError(
-        f"{path}: refused, and nothing of it was run: the file wants to use {wanted[0]}, and "
-        "weights need no code; get them as safetensors, or ask who made the file for a plain dict "
-        "of tensors"
-    )
+    return sorted(wanted, key=lambda name: (not _is_attack(name), name.startswith("torch.")))
 
 
 _HARMLESS = re.compile(
@@ -244,21 +216,16 @@ _HARMLESS = re.compile(
 )
 
 
-def _names_in(pickled: bytes) -> Iterator[str]:
-    """List the functions and classes that pickles name, without building anything."""
-    file = io.BytesIO(pickled)
-    strings: list[str] = []
-    while file.tell() < len(pickled):
-        try:
-            for opcode, argument, _ in pickletools.genops(file):
-                if opcode.name == "GLOBAL":
-                    yield str(argument).replace(" ", ".")
-                elif opcode.name == "STACK_GLOBAL":
-                    yield ".".join(strings[-2:])
-                elif isinstance(argument, str):
-                    strings.append(argument)
-        except ValueError:  # what follows is no pickle
-            return
+def _refused(path: Path, names: Sequence[str], error: Exception) -> ValueError:
+    """Name what the pickle names and weights do not need."""
+    wanted = _beside_weights(names)
+    if not wanted:
+        return _damaged(path, error)
+    return ValueError(
+        f"{path}: refused, and nothing of it was run: the file wants to use {wanted[0]}, and "
+        "weights need no code; get them as safetensors, or ask who made the file for a plain dict "
+        "of tensors"
+    )
 
 
 def _damaged(path: Path, error: Exception) -> ValueError:

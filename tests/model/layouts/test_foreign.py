@@ -11,7 +11,6 @@ import torch
 from torch import Tensor, nn
 
 from actionclip.model.actionclip import ActionCLIP
-from actionclip.model.layouts import hub_folder
 
 
 @pytest.fixture
@@ -34,7 +33,7 @@ def theirs(tiny_model: ActionCLIP, tmp_path: Path) -> Path:
     settings = tiny_model.config.encoder_config["transformers"]
     (folder / "config.json").write_text(json.dumps({"model_type": "clip", **settings}))
     weights = {
-        hub_folder._their_name(name): tensor.contiguous()
+        name.replace("_tower.", "_model."): tensor.contiguous()
         for name, tensor in tiny_model.encoder.state_dict().items()
     }
     weights["logit_scale"] = tiny_model.logit_scale.detach()

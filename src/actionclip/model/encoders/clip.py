@@ -2,7 +2,7 @@
 
 CLIP, MetaCLIP, SigLIP and SigLIP 2 of fixed resolution share one shape: patches, blocks, a pooled
 token, a projection. The loop over the blocks is written out here, because the visual prompts act
-between them. Knows no files; `transformers` is imported when an encoder is built, for it is slow.
+between them. `transformers` is imported when an encoder is built, because it is slow to import.
 
 Shapes:
     B: clips   T: frames of a clip   H W: pixels   N: texts   L: tokens   D: shared width
@@ -19,9 +19,8 @@ from jaxtyping import Float, Int
 from tokenizers import Tokenizer
 from torch import Tensor, nn
 
-from actionclip.model import visual_prompts
 from actionclip.model.config import ModelConfig
-from actionclip.model.encoders import shared_prefixes, short_cuts
+from actionclip.model.encoders import clip_blocks, shared_prefixes
 from actionclip.model.encoders.encoder import Encoder
 
 MODEL_TYPES = ("clip", "metaclip_2", "siglip")
@@ -53,7 +52,7 @@ class ClipEncoder(Encoder):
         super().__init__()
         self.vision_tower: Any = model.vision_model
         self.text_tower: Any = model.text_model
-        short_cuts.bend_in_place(model)
+        clip_blocks.use_quick_gelu(model)
         # SigLIP's towers end at the shared width.
         self.visual_projection = getattr(model, "visual_projection", nn.Identity())
         self.text_projection = getattr(model, "text_projection", nn.Identity())
@@ -118,17 +117,17 @@ class ClipEncoder(Encoder):
         frames = (clips.flatten(0, 1) - self.pixel_mean) / self.pixel_std  # (B·T, 3, H, W)
         tokens = self.vision_tower.embeddings(frames)  # (B·T, C+P, E)
         if self.time_positions is not None:
-            tokens = visual_prompts.join(tokens, self._times_of(num_frames), self.num_class_tokens)
+            tokens = clip_blocks.join(tokens, self._times_of(num_frames), self.num_class_tokens)
         if hasattr(self.vision_tower, "pre_layrnorm"):
             tokens = self.vision_tower.pre_layrnorm(tokens)
         blocks = self.vision_tower.encoder.layers
         for number, block in enumerate(blocks, start=1):
             if self.shift:
-                tokens = visual_prompts.shift_tokens(
+                tokens = clip_blocks.shift_tokens(
                     tokens, num_clips, num_frames, self.num_class_tokens
                 )
             if number == len(blocks) and self.num_class_tokens:
-                tokens = short_cuts.last_block(block, tokens)
+                tokens = clip_blocks.last_block(block, tokens)
             else:
                 tokens = block(tokens, attention_mask=None)
         features = self._pool(tokens)  # (B·T, E), or (B, E) with joint

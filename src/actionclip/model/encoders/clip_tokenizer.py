@@ -1,7 +1,7 @@
 """CLIP's tokenizer: its merges, which official weights come without, become a `Tokenizer`.
 
 A text is lower-cased and split into words, numerals and runs of signs; byte pairs are merged in
-the order of a list learned by OpenAI, `clip_data/merges.txt.gz`. Knows no weights.
+the order of a list learned by OpenAI, `clip_data/merges.txt.gz`.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def for_vocabulary(size: int, num_tokens: int) -> Tokenizer | None:
         return None
     tokenizer = build()
     tokenizer.enable_truncation(num_tokens)
-    tokenizer.enable_padding(pad_id=0, pad_token="!")  # nothing looks past the end token
+    tokenizer.enable_padding(pad_id=0, pad_token="!")  # nothing after the end token is read
     return tokenizer
 
 

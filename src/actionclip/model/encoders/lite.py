@@ -84,8 +84,8 @@ class LiteEncoder(Encoder):
         vision_tower: nn.Module = EfficientNet.from_name("efficientnet-lite2")
         # Twice as fast; `nn.Module.to` is typed without its memory format.
         self.vision_tower = vision_tower.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
-        self._for_answers: tuple[object, Callable[[Tensor], Tensor]] | None = None
-        """Which weights it was made of, and what computes answers."""
+        self._for_inference: tuple[object, Callable[[Tensor], Tensor]] | None = None
+        """Which weights the ONNX tower was made of, and the tower."""
         self.text_tower = MiniLM()
         self.register_buffer("class_features", torch.zeros(_NUM_CLASSES, self.width))
         self.register_buffer("text_center", torch.zeros(self.width))
@@ -124,37 +124,37 @@ class LiteEncoder(Encoder):
     def vision_features(self, clips: Float[Tensor, "B T 3 H W"]) -> Float[Tensor, "B T E"]:
         """Pool the last feature map of every frame."""
         pixels = (clips.flatten(0, 1) - _PIXEL_MEAN).div_(_PIXEL_STD)  # (F, 3, H, W)
-        pool = self._onnx_tower() if self._only_answers(pixels.device) else self._pool
+        pool = self._onnx_tower() if self._is_inference(pixels.device) else self._pool
         return pool(pixels).unflatten(0, clips.shape[:2])  # (B, T, E)
 
     def _pool(self, pixels: Float[Tensor, "F 3 H W"]) -> Float[Tensor, "F E"]:
-        """Let torch do it, so that the tower can learn, or on a GPU."""
+        """Compute by torch: in training, and on a GPU."""
         at_once = len(pixels) if pixels.is_cuda else _FRAMES_AT_ONCE_ON_CPU
         batches = pixels.contiguous(memory_format=torch.channels_last).split(at_once)
         maps = [self.vision_tower.extract_features(batch) for batch in batches]
         return torch.cat([each.mean(dim=(2, 3)) for each in maps])
 
-    def _only_answers(self, device: torch.device) -> bool:
-        """Whether nothing is learnt, and a CPU computes in fp32."""
+    def _is_inference(self, device: torch.device) -> bool:
+        """Whether no gradients are needed, and a CPU computes in fp32."""
         tower = self.vision_tower
         learns = tower.training or torch.is_grad_enabled()
         return not learns and device.type == "cpu" and tower._fc.weight.dtype == torch.float32
 
     def _onnx_tower(self) -> Callable[[Tensor], Tensor]:
-        """Give the tower for answers; it is made anew when the weights have changed."""
+        """Return the tower for inference; it is built again when the weights have changed."""
         weights = self.vision_tower.state_dict(keep_vars=True).values()
         made_of = [(w.data_ptr(), None if w.is_inference() else w._version) for w in weights]
-        if self._for_answers is None or self._for_answers[0] != made_of:
+        if self._for_inference is None or self._for_inference[0] != made_of:
             from actionclip.model.encoders.onnx_tower import OnnxTower
 
-            self._for_answers = (made_of, OnnxTower(self.vision_tower))
-        return self._for_answers[1]
+            self._for_inference = (made_of, OnnxTower(self.vision_tower))
+        return self._for_inference[1]
 
     def __getstate__(self) -> dict[str, Any]:
-        return self.__dict__ | {"_for_answers": None}  # a copy makes its own
+        return self.__dict__ | {"_for_inference": None}  # a copy makes its own
 
     def project(self, vision_features: Float[Tensor, "B T E"]) -> Float[Tensor, "B T D"]:
-        """Mix what the likeliest classes mean, to length one, and add what was learnt since."""
+        """Average the likeliest classes, to length one, and add the trained projection."""
         probabilities, classes = (
             self.vision_tower._fc(vision_features).softmax(dim=-1).topk(_NUM_CLASSES_MIXED)
         )

@@ -2,13 +2,15 @@
 
 The network is BERT with six layers of width 384 (Wang et al. 2020, fine-tuned for sentences by
 Reimers and Gurevych 2019), written with torch's own layers: importing `transformers` takes longer
-than everything else that a first answer needs. Knows no pictures and no actions.
+than everything else that a first answer needs.
 
 Shapes:
     N: texts   L: tokens, padded   D: width, 384
 """
 
 from __future__ import annotations
+
+import itertools
 
 import torch
 from jaxtyping import Float, Int
@@ -59,27 +61,21 @@ def from_bert(weights: dict[str, Tensor]) -> dict[str, Tensor]:
     """Rename the weights of a BERT checkpoint to those of `MiniLM`.
 
     BERT tells the first from the second of two sentences by a vector added to every token; there
-    is only ever one sentence here, so that vector goes into the positions.
+    is only ever one sentence here, so that vector is added to the positions.
     """
-    first_sentence = weights["embeddings.token_type_embeddings.weight"][0]
     renamed = {
         "token_embedding.weight": weights["embeddings.word_embeddings.weight"],
         "position_embedding.weight": weights["embeddings.position_embeddings.weight"]
-        + first_sentence,
+        + weights["embeddings.token_type_embeddings.weight"][0],
         "embedding_norm.weight": weights["embeddings.LayerNorm.weight"],
         "embedding_norm.bias": weights["embeddings.LayerNorm.bias"],
     }
-    for layer in range(_NUM_LAYERS):
-        for kind in ("weight", "bias"):
-            old, new = f"encoder.layer.{layer}", f"layers.layers.{layer}"
-            renamed[f"{new}.self_attn.in_proj_{kind}"] = torch.cat(
-                [
-                    weights[f"{old}.attention.self.{part}.{kind}"]
-                    for part in ("query", "key", "value")
-                ]
-            )
-            for old_part, new_part in _PARTS_OF_A_LAYER.items():
-                renamed[f"{new}.{new_part}.{kind}"] = weights[f"{old}.{old_part}.{kind}"]
+    for layer, kind in itertools.product(range(_NUM_LAYERS), ("weight", "bias")):
+        old, new = f"encoder.layer.{layer}", f"layers.layers.{layer}"
+        thirds = [weights[f"{old}.attention.self.{n}.{kind}"] for n in ("query", "key", "value")]
+        renamed[f"{new}.self_attn.in_proj_{kind}"] = torch.cat(thirds)
+        for theirs, ours in _PARTS_OF_A_LAYER.items():
+            renamed[f"{new}.{ours}.{kind}"] = weights[f"{old}.{theirs}.{kind}"]
     return renamed
 
 

@@ -1,4 +1,4 @@
-"""An EfficientNet-lite for answers on a CPU: its layers as a graph that ONNX Runtime computes.
+"""An EfficientNet-lite for inference on a CPU: its layers as a graph that ONNX Runtime computes.
 
 ONNX Runtime takes batch norms and bounds into the convolutions before them, lays channels out as
 the processor multiplies them, and keeps the memory of one layer for the next. The numbers are
@@ -31,17 +31,17 @@ class OnnxTower:
     def __init__(self, tower: Any) -> None:  # noqa: ANN401  # the package's class, untyped
         """Take over a tower of the package efficientnet_lite_pytorch, in fp32."""
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = 1  # frames are shared out instead, which is faster
+        options.intra_op_num_threads = 1  # frames are parallel instead, which is faster
         self._session = onnxruntime.InferenceSession(
             _Graph(tower).model().SerializeToString(), options, providers=["CPUExecutionProvider"]
         )
 
     def __call__(self, frames: Float[Tensor, "F 3 H W"]) -> Float[Tensor, "F E"]:
-        """Give the mean of each frame's last feature map."""
+        """Return the mean of each frame's last feature map."""
         each = frames.contiguous().split(1)  # one at a time stays in the processor's cache
-        return torch.cat(list(devices.parallel_map(self._look_at, each, frames.device)))
+        return torch.cat(list(devices.parallel_map(self._run_frame, each, frames.device)))
 
-    def _look_at(self, frame: Float[Tensor, "1 3 H W"]) -> Float[Tensor, "1 E"]:
+    def _run_frame(self, frame: Float[Tensor, "1 3 H W"]) -> Float[Tensor, "1 E"]:
         (pooled,) = self._session.run(None, {"frame": frame.numpy()})
         return torch.from_numpy(pooled)
 

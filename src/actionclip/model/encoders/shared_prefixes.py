@@ -1,11 +1,10 @@
-"""Texts that begin alike are laid out so that their common beginning is computed once.
+"""Texts with a common beginning are laid out so that it is computed once.
 
-In a text tower that reads from left to right, what it makes of a token depends only on the tokens
-before it. So a list of texts is a tree, in which every different beginning stands once, and a text
-is the path to its end. Branches are laid side by side in rows, as long as the tower takes; each
-token keeps the position that it has in its text, and sees its own path and nothing beside it.
-The sixteen templates of the paper with 400 labels: 24,000 tokens instead of 493,000 padded ones.
-Knows no words and no weights.
+In a causal text tower the features of a token depend only on the tokens before it. So a list of
+texts is a tree, in which every different beginning stands once, and a text is the path to its end.
+Branches stand side by side in rows of the tower's length; each token has the position of its text,
+and attends to its own path only. The sixteen templates of the paper with 400 labels are 24,000
+tokens instead of 493,000 padded ones.
 
 Shapes:
     N: texts   R: rows   L: tokens of a row

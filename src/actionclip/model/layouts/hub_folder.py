@@ -6,14 +6,12 @@ pytorch_model.bin. Knows no network: `hub` fetches such folders.
 
 from __future__ import annotations
 
-import dataclasses
 import logging
 import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import torch
 from tokenizers import Tokenizer, normalizers
 from torch import Tensor
 
@@ -63,13 +61,10 @@ def read(folder: Path, path: Path | None = None) -> Checkpoint:
         raise ValueError(f"{folder}: {_refusal(model_type)}")
     mean, std = _pixel_statistics(folder, model_type)
     with encoders.refusing_settings(folder / CONFIG):
-        config = ModelConfig(
-            encoder=model_type,
-            encoder_config=clip.encoder_config(model_type, settings, mean, std),
-        )
-        text = config.encoder_config["transformers"]["text_config"]
-        # The official rule for the head `transformer`.
-        config = dataclasses.replace(config, num_attention_heads=max(1, text["hidden_size"] // 64))
+        described = clip.encoder_config(model_type, settings, mean, std)
+        text = described["transformers"]["text_config"]
+        heads = max(1, text["hidden_size"] // 64)  # the official rule for the head `transformer`
+        config = ModelConfig(model_type, described, num_attention_heads=heads)
         encoder = clip.ClipEncoder.build(config, None)
     found = {
         name: tensor
@@ -78,12 +73,8 @@ def read(folder: Path, path: Path | None = None) -> Checkpoint:
     }
     if found.pop("logit_bias", None) is not None:
         logger.info("%s: left out logit_bias, which is the same for all labels", folder)
-    wanted = {_their_name(name): t.shape for name, t in encoder.state_dict().items()}
-    scale = found.get("logit_scale", torch.zeros(())).shape
-    weights.check(found, {**wanted, "logit_scale": scale}, folder)
-    ours = {f"encoder.{name}": found[_their_name(name)].float() for name in encoder.state_dict()}
-    ours["logit_scale"] = found["logit_scale"].float().reshape(())  # SigLIP's has one dimension
-    return Checkpoint(str(folder), config, ours, _tokenizer(folder, model_type, text))
+    converted = openai.convert(found, encoder, openai.TRANSFORMERS, folder)
+    return Checkpoint(str(folder), config, converted, _tokenizer(folder, model_type, text))
 
 
 def _refusal(model_type: object) -> str:
@@ -106,11 +97,6 @@ def _refusal(model_type: object) -> str:
         f"{CONFIG} names the model type {model_type!r}; known: {list(clip.MODEL_TYPES)}, and "
         "directories that ActionCLIP.save wrote"
     )
-
-
-def _their_name(name: str) -> str:
-    """Name a weight of `ClipEncoder` as transformers does."""
-    return name.replace("vision_tower.", "vision_model.").replace("text_tower.", "text_model.")
 
 
 def _read_weights(folder: Path, path: Path | None) -> Mapping[str, Tensor]:

@@ -1,6 +1,6 @@
-"""Weight files of ActionCLIP, OpenAI, open_clip and others become contents of our checkpoints.
+"""Weight files of ActionCLIP, OpenAI, open_clip and others become checkpoints.
 
-`state_dicts` finds the towers in a file, names and shapes tell which head, which visual prompts and
+`projects` finds the towers in a file, names and shapes tell which head, which visual prompts and
 which sizes they have. What shapes cannot tell, the activation and the width of attention heads,
 follows from whose file it is, or from the `open_clip_config.json` beside it; it is never guessed
 (docs/decisions/040).
@@ -8,10 +8,12 @@ follows from whose file it is, or from the `open_clip_config.json` beside it; it
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -20,13 +22,43 @@ from actionclip.model import weights
 from actionclip.model.checkpoint import Checkpoint, read_json
 from actionclip.model.config import ModelConfig
 from actionclip.model.encoders import clip_tokenizer
-from actionclip.model.layouts import known, open_clip, openai, state_dicts
-from actionclip.model.layouts.openai import Arithmetic
-from actionclip.model.layouts.state_dicts import State
+from actionclip.model.encoders.clip import ClipEncoder
+from actionclip.model.layouts import open_clip, openai, projects
 
 logger = logging.getLogger(__name__)
 
 _POSITIONS = "frame_position_embeddings.weight"
+
+
+class Published(NamedTuple):
+    """A checkpoint that mmaction2 trained on Kinetics-400.
+
+    The library fetches none: these are pickles on a plain web server, whose hashes nobody
+    published in full, and the official ones lie behind a web page.
+    """
+
+    vision_tower: str
+    num_frames: int
+    address: str
+
+
+_SERVER = "https://download.openmmlab.com/mmaction/v1.0/projects/actionclip"
+PUBLISHED = {
+    f"vit-b-{patch}-{frames}f.pth": Published(
+        f"ViT-B/{patch}",
+        frames,
+        f"{_SERVER}/actionclip_vit-base-p{patch}-res224-clip-pre_1x1x{frames}_k400-rgb"
+        f"/vit-b-{patch}-{frames}f.pth",
+    )
+    for patch, frames in ((32, 8), (16, 8), (16, 16), (16, 32))
+} | {
+    f"{run}_20230801-{digest}.pth": Published(
+        f"ViT-B/{patch}", 8, f"{_SERVER}/{run}/{run}_20230801-{digest}.pth"
+    )
+    for patch, digest in ((32, "8535b794"), (16, "b307a0cd"))
+    for run in (f"actionclip_vit-base-p{patch}-res224-clip-pre_g8xb16_1x1x8_k400-rgb",)
+}
+"""By their file names."""
 
 
 def read(path: Path) -> Checkpoint:
@@ -37,30 +69,29 @@ def read(path: Path) -> Checkpoint:
             are missing, extra or wrongly shaped.
     """
     content = weights.read(path)
-    state = state_dicts.find(content, path)
-    view = state_dicts.temporal_view(content)
-    if view:
+    state = projects.find(content, path)
+    if state.temporal_view:
         raise ValueError(
-            f"{path}: is an Open-VCLIP whose frames see each other ({view}), which is not "
-            "supported; load one that was trained without TEMPORAL_MODELING_TYPE"
+            f"{path}: is an Open-VCLIP whose frames see each other ({state.temporal_view}), which "
+            "is not supported; load one that was trained without TEMPORAL_MODELING_TYPE"
         )
-    if view is None and "model_state" in content:
+    if state.temporal_view is None and "model_state" in content:
         logger.warning(
-            "%s: does not say whether the frames of its Open-VCLIP saw each other in training "
+            "%s: does not tell whether the frames of its Open-VCLIP saw each other in training "
             "(TEMPORAL_MODELING_TYPE); they are encoded alone",
             path,
         )
-    head = dict(state.head)
     shift = any(_SHIFTED_BLOCK.match(name) for name in state.towers)
     towers = {_SHIFTED_BLOCK.sub(r"\1", name): tensor for name, tensor in state.towers.items()}
     if "token_embedding.weight" not in towers and state.token_samples is not None:
         towers["token_embedding.weight"] = _token_embedding(towers, state.token_samples, path)
     sizes = openai.architecture(towers, path)
-    converted = openai.convert(towers, sizes, path)
-    head_name = _head_of(head, path)
-    if head_name != "transformer" and head.pop(_POSITIONS, None) is not None:
-        logger.info("%s: left out %s, which the head %s does not use", path, _POSITIONS, head_name)
-    num_positions = _num_positions(head)
+    head_name, head = _head_of(state.head, path)
+    num_positions = ModelConfig.num_positions
+    if _POSITIONS in head:
+        num_positions = len(head[_POSITIONS])
+    elif "transformer.pos_embed" in head:
+        num_positions = head["transformer.pos_embed"].shape[1] - 1  # the first: the class token's
     config = ModelConfig(
         encoder="clip",
         encoder_config=openai.encoder_config(sizes, _arithmetic(state, sizes, path), path),
@@ -74,23 +105,19 @@ def read(path: Path) -> Checkpoint:
         joint=sizes.joint_frames is not None,
     )
     with torch.device("meta"):
-        built = config.build_head(sizes.width)
-    weights.check(head, {name: t.shape for name, t in built.state_dict().items()}, path)
-    return Checkpoint(
-        str(path),
-        config,
-        {
-            **converted,
-            **{f"temporal_head.{name}": tensor.float() for name, tensor in head.items()},
-        },
-        clip_tokenizer.for_vocabulary(sizes.vocabulary_size, sizes.num_tokens),
-    )
+        encoder = ClipEncoder.build(config, None)
+        shapes = {n: t.shape for n, t in config.build_head(sizes.width).state_dict().items()}
+    converted = openai.convert(towers, encoder, openai.OPENAI, path)
+    weights.check(head, shapes, path)
+    converted |= {f"temporal_head.{name}": tensor.float() for name, tensor in head.items()}
+    tokenizer = clip_tokenizer.for_vocabulary(sizes.vocabulary_size, sizes.num_tokens)
+    return Checkpoint(str(path), config, converted, tokenizer)
 
 
 _SHIFTED_BLOCK = re.compile(r"(visual\.transformer\.resblocks\.\d+\.)net\.")
 
 
-def _arithmetic(state: State, sizes: openai.Architecture, path: Path) -> Arithmetic:
+def _arithmetic(state: projects.State, sizes: openai.Architecture, path: Path) -> openai.Arithmetic:
     """Find out what the shapes do not tell.
 
     Raises:
@@ -98,7 +125,7 @@ def _arithmetic(state: State, sizes: openai.Architecture, path: Path) -> Arithme
     """
     config = path.parent / open_clip.CONFIG
     if state.is_openai:
-        found = Arithmetic()
+        found = openai.Arithmetic()
     elif config.is_file():
         document = read_json(config)
         found = open_clip.arithmetic(document, config)
@@ -110,7 +137,7 @@ def _arithmetic(state: State, sizes: openai.Architecture, path: Path) -> Arithme
             ' of OpenAI\'s CLIP, one that says {"model_cfg": {"quick_gelu": true}}'
         )
     mean, std = state.pixel_mean or found.pixel_mean, state.pixel_std or found.pixel_std
-    return Arithmetic(found.activation, found.vision_head_width, found.text_heads, mean, std)
+    return dataclasses.replace(found, pixel_mean=mean, pixel_std=std)
 
 
 def _token_embedding(towers: Mapping[str, Tensor], samples: Tensor, path: Path) -> Tensor:
@@ -150,34 +177,30 @@ def _openai_files(folder: Path) -> Iterator[Path]:
         yield from sorted(place.glob("ViT-*.pt")) if place.is_dir() else ()
 
 
-def _head_of(head: Mapping[str, Tensor], path: Path) -> str:
-    """Tell the head by the names of its weights."""
-    names = [name for name in head if name != _POSITIONS]
-    for start, head_name in _HEADS.items():
-        if any(name.startswith(start) for name in names):
-            return head_name
-    if names:
+def _head_of(head: Mapping[str, Tensor], path: Path) -> tuple[str, dict[str, Tensor]]:
+    """Tell the head by the names of its weights, and return those that it uses."""
+    used = {name: tensor for name, tensor in head.items() if name != _POSITIONS}
+    starts = (start for start in _HEADS if any(name.startswith(start) for name in used))
+    start = next(starts, None)
+    if start is None and used:
         raise ValueError(
-            f"{path}: the temporal head is not known, it has {names[0]}; known heads have names "
-            f"that begin with {list(_HEADS)}"
+            f"{path}: the temporal head is not known, it has {next(iter(used))}; known heads have "
+            f"names that begin with {list(_HEADS)}"
         )
-    return "mean"
+    name = "mean" if start is None else _HEADS[start]
+    if name == "transformer":
+        return name, dict(head)
+    if len(used) < len(head):
+        logger.info("%s: left out %s, which the head %s does not use", path, _POSITIONS, name)
+    return name, used
 
 
-_HEADS: dict[str, str] = {
+_HEADS = {
     "transformer.resblocks.": "transformer",
     "transformer.": "transformer_cls",
     "lstm_visual.": "lstm",
     "shift.": "conv_official",
 }
-
-
-def _num_positions(head: Mapping[str, Tensor]) -> int:
-    if _POSITIONS in head:
-        return len(head[_POSITIONS])
-    if "transformer.pos_embed" in head:
-        return head["transformer.pos_embed"].shape[1] - 1  # the first is the class token's
-    return ModelConfig.num_positions
 
 
 def _num_frames(path: Path, head: str, num_positions: int, joint_frames: int | None) -> int:
@@ -186,9 +209,9 @@ def _num_frames(path: Path, head: str, num_positions: int, joint_frames: int | N
         return joint_frames
     if head == "transformer_cls":
         return num_positions
-    if (checkpoint := known.by_file_name(path.name)) is not None:
-        return checkpoint.num_frames
+    if path.name in PUBLISHED:
+        return PUBLISHED[path.name].num_frames
     if head == "transformer" and num_positions != ModelConfig.num_positions:
         return num_positions  # mmaction2 keeps as many positions as frames
-    logger.info("%s does not say how many frames a clip has; taken to be 8", path)
+    logger.info("%s does not tell how many frames a clip has; taken to be 8", path)
     return 8

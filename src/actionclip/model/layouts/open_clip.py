@@ -2,7 +2,7 @@
 
 `open_clip_config.json` has `model_cfg` (widths of heads, activation, sizes) and `preprocess_cfg`
 (mean and standard deviation of pixels). Settings that this package cannot compute are refused by
-name. Knows no weights.
+name.
 """
 
 from __future__ import annotations
@@ -20,16 +20,21 @@ CONFIG = "open_clip_config.json"
 WEIGHTS = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin")
 """Where weights are looked for, in this order; `hub_folder.WEIGHTS` after them."""
 
-_READ = {
-    "model_cfg": ("embed_dim", "quick_gelu", "custom_text", "vision_cfg", "text_cfg"),
-    "vision_cfg": ("width", "layers", "patch_size", "image_size", "head_width", "mlp_ratio"),
-    "text_cfg": ("width", "layers", "heads", "context_length", "vocab_size", "mlp_ratio"),
+_KNOWN = {
+    "model_cfg": {
+        *("embed_dim", "quick_gelu", "custom_text", "vision_cfg", "text_cfg"),
+        *("init_logit_scale", "init_logit_bias", "cast_dtype", "output_dict"),
+    },
+    "vision_cfg": {
+        *("width", "layers", "patch_size", "image_size", "head_width", "mlp_ratio"),
+        *("patch_dropout", "output_tokens", "final_ln_after_pool"),
+    },
+    "text_cfg": {
+        *("width", "layers", "heads", "context_length", "vocab_size", "mlp_ratio"),
+        *("output_tokens", "pad_id", "final_ln_after_pool"),
+    },
 }
-_WITHOUT_EFFECT = {
-    "model_cfg": ("init_logit_scale", "init_logit_bias", "cast_dtype", "output_dict"),
-    "vision_cfg": ("patch_dropout", "output_tokens", "final_ln_after_pool"),
-    "text_cfg": ("output_tokens", "pad_id", "final_ln_after_pool"),
-}
+"""Keys that are read here or off the shapes of the weights, and those without effect."""
 _USUAL = {
     "pool_type": ("tok", "argmax"),
     "pos_embed_type": ("learnable",),
@@ -94,32 +99,26 @@ def check_sizes(document: Mapping[str, Any], sizes: openai.Architecture, where: 
     """
     model = document["model_cfg"]
     vision, text = model.get("vision_cfg", {}), model.get("text_cfg", {})
+    image_size = vision.get("image_size")
+    if isinstance(image_size, list) and len(image_size) == 2 and len(set(image_size)) == 1:
+        image_size = image_size[0]  # a square, written as two numbers
     found = {
         "embed_dim": (model.get("embed_dim"), sizes.width),
         "vision_cfg.width": (vision.get("width"), sizes.vision_width),
         "vision_cfg.layers": (vision.get("layers"), sizes.num_vision_layers),
         "vision_cfg.patch_size": (vision.get("patch_size"), sizes.patch_size),
-        "vision_cfg.image_size": (
-            _side(vision.get("image_size")),
-            sizes.patch_size * sizes.grid_size,
-        ),
+        "vision_cfg.image_size": (image_size, sizes.patch_size * sizes.grid_size),
         "text_cfg.width": (text.get("width"), sizes.text_width),
         "text_cfg.layers": (text.get("layers"), sizes.num_text_layers),
         "text_cfg.context_length": (text.get("context_length"), sizes.num_tokens),
         "text_cfg.vocab_size": (text.get("vocab_size"), sizes.vocabulary_size),
     }
-    for name, (said, is_so) in found.items():
-        if said is not None and said != is_so:
+    for name, (given, actual) in found.items():
+        if given is not None and given != actual:
             raise ValueError(
-                f"{where}: {name} is {said}, but the weights have {is_so}; "
+                f"{where}: {name} is {given}, but the weights have {actual}; "
                 "put the configuration of these weights there"
             )
-
-
-def _side(size: object) -> object:
-    """Give the side of a square that is written as one number or two."""
-    is_square = isinstance(size, list) and len(size) == 2 and size[0] == size[1]
-    return size[0] if is_square else size  # type: ignore[index]
 
 
 def _section(document: Mapping[str, Any], name: str, where: object) -> Mapping[str, Any]:
@@ -131,9 +130,7 @@ def _section(document: Mapping[str, Any], name: str, where: object) -> Mapping[s
 
 def _refuse_what_differs(name: str, section: Mapping[str, Any], where: object) -> None:
     for key, value in section.items():
-        if key in _READ[name] or key in _WITHOUT_EFFECT[name]:
-            continue
-        if not value or value in _USUAL.get(key, ()):
+        if key in _KNOWN[name] or not value or value in _USUAL.get(key, ()):
             continue
         raise ValueError(
             f"{where}: {name}.{key} is {value!r}, which changes what the model computes and is not "

@@ -1,7 +1,6 @@
-"""OpenAI's names for the weights of CLIP become ours, and their shapes tell the architecture.
+"""Weights by the names of others become those of an encoder; shapes tell the architecture.
 
-The same names are used by the official ActionCLIP (`model_state_dict`) and by mmaction2.
-Knows no files and no temporal heads.
+OpenAI's names are also those of the official ActionCLIP (`model_state_dict`) and of mmaction2.
 
 Shapes:
     D: shared width
@@ -10,15 +9,15 @@ Shapes:
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from actionclip.model import weights as weight_files
-from actionclip.model.encoders import clip
+from actionclip.model import weights
+from actionclip.model.encoders import Encoder, clip
 
 PIXEL_MEAN = (0.48145466, 0.4578275, 0.40821073)
 PIXEL_STD = (0.26862954, 0.26130258, 0.27577711)
@@ -59,11 +58,11 @@ class Architecture:
     """Frames with a position in time; None without the visual prompt `joint`."""
 
 
-def architecture(weights: Mapping[str, Tensor], where: object) -> Architecture:
+def architecture(towers: Mapping[str, Tensor], where: object) -> Architecture:
     """Read the sizes off the shapes.
 
     Args:
-        weights: by OpenAI's names.
+        towers: by OpenAI's names.
         where: names the file in errors.
 
     Raises:
@@ -71,24 +70,24 @@ def architecture(weights: Mapping[str, Tensor], where: object) -> Architecture:
     """
 
     def shape(name: str) -> torch.Size:
-        if name not in weights:
+        if name not in towers:
             raise ValueError(
                 f"{where}: the weights do not fit the model: missing: {name}; use the file that "
                 "the model was saved to"
             )
-        return weights[name].shape
+        return towers[name].shape
 
-    time_positions = weights.get("visual.time_embedding")
+    time_positions = towers.get("visual.time_embedding")
     return Architecture(
         width=shape("text_projection")[1],
         patch_size=shape("visual.conv1.weight")[-1],
         grid_size=round((shape("visual.positional_embedding")[0] - 1) ** 0.5),
         vision_width=shape("visual.conv1.weight")[0],
         vision_hidden_width=shape("visual.transformer.resblocks.0.mlp.c_fc.weight")[0],
-        num_vision_layers=_count_layers(weights, "visual.transformer.resblocks."),
+        num_vision_layers=_count_layers(towers, "visual.transformer.resblocks."),
         text_width=shape("ln_final.weight")[0],
         text_hidden_width=shape("transformer.resblocks.0.mlp.c_fc.weight")[0],
-        num_text_layers=_count_layers(weights, "transformer.resblocks."),
+        num_text_layers=_count_layers(towers, "transformer.resblocks."),
         num_tokens=shape("positional_embedding")[0],
         vocabulary_size=shape("token_embedding.weight")[0],
         joint_frames=None if time_positions is None else len(time_positions),
@@ -144,92 +143,74 @@ def encoder_config(sizes: Architecture, arithmetic: Arithmetic, where: object) -
     )
 
 
-def convert(weights: Mapping[str, Tensor], sizes: Architecture, where: object) -> dict[str, Tensor]:
-    """Rename the weights, and split and turn those that are laid out in another way.
+def convert(
+    found: Mapping[str, Tensor],
+    encoder: Encoder,
+    renames: Sequence[tuple[str, str]],
+    where: object,
+) -> dict[str, Tensor]:
+    """Give an encoder's weights, and the logit scale, the names of `ActionCLIP.state_dict()`.
+
+    Args:
+        found: the weights of a file.
+        encoder: that they are for; it may be on the device "meta".
+        renames: what is replaced in the encoder's names to get those of the file.
+        where: names the file in errors.
 
     Raises:
         ValueError: for missing, extra or wrongly shaped tensors, by their names in the file.
     """
-    scale = weights.get("logit_scale")
-    if scale is not None and scale.shape == (1,):  # as open_clip can have it
-        weights = {**weights, "logit_scale": scale.reshape(())}
-    weight_files.check(weights, dict(_shapes(sizes)), where)
-    converted = {}
-    for name, tensor in weights.items():
-        for old, new in _RENAMED:
-            name = re.sub(old, new, name)
-        name = name if name == "logit_scale" else f"encoder.{name}"
-        tensor = tensor.float()
-        if name.endswith("_projection.weight"):
-            converted[name] = tensor.T.contiguous()
-        elif ".in_proj_" in name:
-            for part, third in zip("qkv", tensor.chunk(3), strict=True):
-                converted[name.replace("in_proj_", f"{part}_proj.")] = third.clone()
-        else:
-            converted[name] = tensor
+    wanted, sources = {"logit_scale": torch.Size(())}, {}
+    if "logit_scale" in found and found["logit_scale"].numel() == 1:
+        wanted["logit_scale"] = found["logit_scale"].shape  # SigLIP's has one dimension
+    for name, tensor in encoder.state_dict().items():
+        source = name
+        for ours, theirs in renames:
+            source = source.replace(ours, theirs)
+        shape, third = tensor.shape, _THIRD.search(name) if ".in_proj_" in source else None
+        if third is not None:
+            shape = torch.Size((3 * shape[0], *shape[1:]))
+        wanted[source] = torch.Size(reversed(shape)) if source in _TURNED else shape
+        sources[name] = source, third
+    weights.check(found, wanted, where)
+    converted = {"logit_scale": found["logit_scale"].float().reshape(())}
+    for name, (source, third) in sources.items():
+        tensor = found[source].float()
+        if third is not None:
+            tensor = tensor.chunk(3)["qkv".index(third[1])].clone()
+        converted[f"encoder.{name}"] = tensor.T.contiguous() if source in _TURNED else tensor
     return converted
 
 
-_RENAMED = (
-    (r"^visual\.proj$", "visual_projection.weight"),
-    (r"^text_projection$", "text_projection.weight"),
-    (r"^visual\.time_embedding$", "time_positions"),
-    (r"^(?!visual|text_projection|logit_scale|time_positions)", "text_tower."),
-    (r"^visual\.", "vision_tower."),
-    (r"_tower\.class_embedding$", "_tower.embeddings.class_embedding"),
-    (r"_tower\.conv1\.", "_tower.embeddings.patch_embedding."),
-    (r"_tower\.token_embedding\.", "_tower.embeddings.token_embedding."),
-    (r"_tower\.positional_embedding$", "_tower.embeddings.position_embedding.weight"),
-    (r"\.ln_pre\.", ".pre_layrnorm."),
-    (r"\.ln_post\.", ".post_layernorm."),
-    (r"\.ln_final\.", ".final_layer_norm."),
-    (r"\.transformer\.resblocks\.", ".encoder.layers."),
-    (r"\.ln_([12])\.", r".layer_norm\1."),
-    (r"\.attn\.", ".self_attn."),
-    (r"\.mlp\.c_fc\.", ".mlp.fc1."),
-    (r"\.mlp\.c_proj\.", ".mlp.fc2."),
+_THIRD = re.compile(r"\.([qkv])_proj\.")
+"""Of a weight for queries, keys and values together."""
+TRANSFORMERS = (("vision_tower.", "vision_model."), ("text_tower.", "text_model."))
+"""Names of an encoder's weights, and those in `transformers`."""
+OPENAI = (
+    ("visual_projection.weight", "visual.proj"),
+    ("text_projection.weight", "text_projection"),
+    ("time_positions", "visual.time_embedding"),
+    (".embeddings.class_embedding", ".class_embedding"),
+    (".embeddings.patch_embedding.", ".conv1."),
+    (".embeddings.token_embedding.", ".token_embedding."),
+    (".embeddings.position_embedding.weight", ".positional_embedding"),
+    (".pre_layrnorm.", ".ln_pre."),
+    (".post_layernorm.", ".ln_post."),
+    (".final_layer_norm.", ".ln_final."),
+    (".encoder.layers.", ".transformer.resblocks."),
+    (".layer_norm1.", ".ln_1."),
+    (".layer_norm2.", ".ln_2."),
+    (".self_attn.", ".attn."),
+    *((f".{part}_proj.", ".in_proj_") for part in "qkv"),
+    (".mlp.fc1.", ".mlp.c_fc."),
+    (".mlp.fc2.", ".mlp.c_proj."),
+    ("vision_tower.", "visual."),
+    ("text_tower.", ""),
 )
+"""Names of an encoder's weights, and those of OpenAI."""
+_TURNED = ("visual.proj", "text_projection")
+"""Transposed, in files by OpenAI's names."""
 
 
-def _count_layers(weights: Mapping[str, Tensor], prefix: str) -> int:
-    return len({name[len(prefix) :].split(".")[0] for name in weights if name.startswith(prefix)})
-
-
-def _shapes(sizes: Architecture) -> Iterator[tuple[str, torch.Size]]:
-    """List every tensor that a CLIP of these sizes has, by OpenAI's names."""
-
-    def tensor(name: str, *shape: int) -> tuple[str, torch.Size]:
-        return name, torch.Size(shape)
-
-    def with_bias(name: str, *shape: int) -> Iterator[tuple[str, torch.Size]]:
-        yield tensor(f"{name}.weight", *shape)
-        yield tensor(f"{name}.bias", shape[0])
-
-    def blocks(
-        prefix: str, width: int, hidden: int, num_layers: int
-    ) -> Iterator[tuple[str, torch.Size]]:
-        for block in (f"{prefix}transformer.resblocks.{layer}" for layer in range(num_layers)):
-            yield tensor(f"{block}.attn.in_proj_weight", 3 * width, width)
-            yield tensor(f"{block}.attn.in_proj_bias", 3 * width)
-            yield from with_bias(f"{block}.attn.out_proj", width, width)
-            yield from with_bias(f"{block}.mlp.c_fc", hidden, width)
-            yield from with_bias(f"{block}.mlp.c_proj", width, hidden)
-            yield from with_bias(f"{block}.ln_1", width)
-            yield from with_bias(f"{block}.ln_2", width)
-
-    vision, text = sizes.vision_width, sizes.text_width
-    yield tensor("logit_scale")
-    yield tensor("visual.class_embedding", vision)
-    yield tensor("visual.positional_embedding", sizes.grid_size**2 + 1, vision)
-    yield tensor("visual.conv1.weight", vision, 3, sizes.patch_size, sizes.patch_size)
-    yield tensor("visual.proj", vision, sizes.width)
-    yield from with_bias("visual.ln_pre", vision)
-    yield from with_bias("visual.ln_post", vision)
-    yield from blocks("visual.", vision, sizes.vision_hidden_width, sizes.num_vision_layers)
-    if sizes.joint_frames is not None:
-        yield tensor("visual.time_embedding", sizes.joint_frames, vision)
-    yield tensor("token_embedding.weight", sizes.vocabulary_size, text)
-    yield tensor("positional_embedding", sizes.num_tokens, text)
-    yield tensor("text_projection", text, sizes.width)
-    yield from with_bias("ln_final", text)
-    yield from blocks("", text, sizes.text_hidden_width, sizes.num_text_layers)
+def _count_layers(towers: Mapping[str, Tensor], prefix: str) -> int:
+    return len({name[len(prefix) :].split(".")[0] for name in towers if name.startswith(prefix)})

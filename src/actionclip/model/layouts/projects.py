@@ -1,17 +1,8 @@
-"""Training checkpoints of many projects become the weights of one CLIP, by OpenAI's names.
+"""Weight files of many projects become the weights of one CLIP, by OpenAI's names.
 
-| project | where the towers are | besides |
-| --- | --- | --- |
-| OpenAI | the file itself | input_resolution, context_length, vocab_size |
-| ActionCLIP | `model_state_dict` | `fusion_model_state_dict`, the temporal head |
-| mmaction2 | `state_dict`, `clip.` before each name | `adapter.`, the temporal head |
-| open_clip | the file itself, or `state_dict` | `text.` before the text tower in some |
-| ViFi-CLIP | `model`: `image_encoder.`, `text_encoder.` | `prompt_learner.` |
-| Open-VCLIP | `model_state`, `model.` before each name | `raw_model.`, the CLIP it started from |
-| Long-CLIP | the file itself | `positional_embedding_res` |
-
-Prefixes of wrappers (DataParallel, torch.compile, FSDP, Lightning) are taken off. What would change
-the computation and is not plain CLIP is refused by its name. Knows no configuration.
+`PROJECTS` lists how each is detected and how its names differ from OpenAI's; one loop applies it.
+Prefixes of wrappers (DataParallel, torch.compile, FSDP, Lightning) are removed. What would change
+the computation and is not plain CLIP is refused by its name.
 """
 
 from __future__ import annotations
@@ -20,7 +11,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -28,9 +19,54 @@ from torch import Tensor
 from actionclip.model import pickles
 
 
+class Project(NamedTuple):
+    """How the files of a project are detected, and what follows from it."""
+
+    name: str
+    key: str = ""
+    """Of the outermost dict of its files."""
+    weight: str = ""
+    """A pattern of the name of a weight that only its files have."""
+    renames: tuple[tuple[str, str], ...] = ()
+    """Patterns and replacements that give OpenAI's names."""
+    is_openai: bool = True
+    """Whether it computes as OpenAI's code: with QuickGELU, and heads of width 64."""
+
+    def is_of(self, content: Mapping[str, Any], names: Mapping[str, Tensor]) -> bool:
+        """Whether a file is of this project."""
+        has_weight = bool(self.weight) and any(re.search(self.weight, name) for name in names)
+        return self.key in content or has_weight
+
+
+PROJECTS = (
+    Project("OpenAI", weight=r"^(input_resolution|context_length|vocab_size)$"),
+    Project("ActionCLIP", key="fusion_model_state_dict"),  # the temporal head
+    Project("mmaction2", weight=r"^adapter\."),  # the temporal head, beside `clip.`
+    Project(
+        "open_clip with custom_text",
+        weight=r"(^|\.)text\.ln_final\.weight$",
+        renames=((r"(^|\.)text\.", r"\1"),),
+        is_openai=False,
+    ),
+    Project(
+        "CoOp's towers",
+        weight=r"(^|\.)image_encoder\.class_embedding$",
+        renames=(
+            (r"image_encoder\.", "visual."),
+            (r"(^|\.)text_encoder\.", r"\1"),
+            (r"prompt_learner\.(token_embedding\.weight)", r"\1"),
+        ),
+        is_openai=False,
+    ),
+    Project("ViFi-CLIP", weight=r"^prompt_learner\."),
+    Project("Open-VCLIP", key="model_state"),
+    Project("Long-CLIP", weight=r"^positional_embedding_res$"),
+)
+
+
 @dataclass(frozen=True)
 class State:
-    """The weights of one CLIP, and what the file tells of them."""
+    """The weights of one CLIP, and what else the file tells."""
 
     towers: dict[str, Tensor]
     """By OpenAI's names, not checked to be complete."""
@@ -38,13 +74,16 @@ class State:
     """Of the temporal head, by the names of the official code."""
     is_openai: bool
     """Whether the file can only be of code that computes as OpenAI's does."""
-    num_frames: int | None = None
-    """Of a clip; None where the file does not say it."""
-    pixel_mean: tuple[float, ...] | None = None
-    """Of pixels 0…1; None where the file does not say it."""
-    pixel_std: tuple[float, ...] | None = None
-    token_samples: Tensor | None = None
+    num_frames: int | None
+    """Of a clip; None where the file does not tell it."""
+    pixel_mean: tuple[float, ...] | None
+    """Of pixels 0…1; None where the file does not tell it."""
+    pixel_std: tuple[float, ...] | None
+    token_samples: Tensor | None
     """Embeddings of some tokens, in a file that has no others (ViFi-CLIP)."""
+    temporal_view: str | None
+    """How the frames of an Open-VCLIP see each other, which has no weights of its own; "" if they
+    are encoded alone, None where the file does not tell it."""
 
 
 _WRAPPERS = frozenset(
@@ -58,7 +97,7 @@ _ANCHOR = "visual.class_embedding"
 _COPY = re.compile(
     r"(^|_)(raw|teacher|ema|momentum|frozen|zero_?shot|orig|original|reference)(_|$)"
 )
-"""In the name of a CLIP that is kept for comparison, beside the one that was trained."""
+"""In the name of a CLIP that is stored for comparison, beside the one that was trained."""
 _TOWERS = re.compile(
     r"visual\.|transformer\.resblocks\.|token_embedding\.weight$|positional_embedding(_res)?$|"
     r"ln_final\.|text_projection$|logit_scale$"
@@ -78,52 +117,44 @@ def find(content: Mapping[str, Any], path: Path) -> State:
     Raises:
         ValueError: it holds none, several, or one that is more than its plain towers.
     """
-    names = _simplified(_weights_in(content), path)
+    names = _simplified(content, _weights_in(content), path)
     if any(re.search(r"(^|\.)visual\.layer1\.", name) for name in names):
         raise ValueError(
             f"{path}: its vision tower is a ResNet, and only vision transformers are supported; "
             "load a ViT such as openai/clip-vit-base-patch16"
         )
-    _refuse_families(names, path)
-    prefix = _prefix_of(names, path)
-    copies = tuple(p for p in _prefixes_in(names) if p != prefix)
+    for pattern, family, way_out in _FAMILIES:
+        if found := next((name for name in names if re.search(pattern, name)), None):
+            raise ValueError(
+                f"{path}: is {family}: {found} changes what the towers compute, which is not "
+                f"supported; {way_out}"
+            )
+    prefix, copies = _prefixes(names, path)
     inside = {
         name.removeprefix(prefix): tensor
         for name, tensor in names.items()
         if not name.startswith(copies)
     }
-    head = {n.removeprefix("adapter."): t for n, t in inside.items() if n.startswith("adapter.")}
-    is_mmaction2 = prefix.endswith("clip.") and bool(head)
-    if "fusion_model_state_dict" in content:
-        head = _simplified(_tensors(content["fusion_model_state_dict"]), path)
-    elif not is_mmaction2:
-        head = {}
     towers = {n: t for n, t in inside.items() if _TOWERS.match(n) or n in _MARKS}
     if not any(name.startswith("transformer.") for name in towers):
         raise ValueError(f"{path}: {_NO_TEXT_TOWER}")
+    head: dict[str, Tensor] = {}
+    if prefix.endswith("clip."):
+        head = {n.removeprefix("adapter."): t for n, t in inside.items() if n[:8] == "adapter."}
     for name in inside:
-        is_of_head = is_mmaction2 and name.startswith("adapter.")
+        is_of_head = name.removeprefix("adapter.") in head
         if not (name in towers or is_of_head or _HARMLESS.match(name)):
             raise ValueError(
                 f"{path}: holds weights beside the towers of CLIP that are not known to the model: "
                 f"{name}; save the towers alone, by OpenAI's names"
             )
-    is_long = "positional_embedding_res" in towers
-    if is_long:
-        towers["positional_embedding"] = torch.cat(
-            [
-                towers["positional_embedding"][:_SHORT_POSITIONS],
-                towers.pop("positional_embedding_res")[_SHORT_POSITIONS:],
-            ]
-        )
-    is_openai = (
-        any(name in towers for name in _MARKS)
-        or "fusion_model_state_dict" in content
-        or any(n.startswith("prompt_learner.") for n in inside)
-        or "model_state" in content
-        or is_mmaction2
-        or is_long
-    )
+    if "fusion_model_state_dict" in content:
+        head = _simplified(content, _tensors(content["fusion_model_state_dict"]), path)
+    is_openai = any(project.is_openai and project.is_of(content, inside) for project in PROJECTS)
+    if "positional_embedding_res" in towers:
+        short = towers["positional_embedding"][:_SHORT_POSITIONS]
+        learnt = towers.pop("positional_embedding_res")[_SHORT_POSITIONS:]
+        towers["positional_embedding"] = torch.cat([short, learnt])
     return State(
         {name: tensor for name, tensor in towers.items() if name not in _MARKS},
         head,
@@ -132,22 +163,8 @@ def find(content: Mapping[str, Any], path: Path) -> State:
         _pixels(inside, "mean"),
         _pixels(inside, "std"),
         inside.get("prompt_learner.complete_text_embeddings"),
+        _temporal_view(content),
     )
-
-
-def temporal_view(content: Mapping[str, Any]) -> str | None:
-    """Tell how the frames of an Open-VCLIP see each other, which has no weights of its own.
-
-    Returns:
-        The name that its settings have for it; "" if frames are encoded alone, None if the file
-        does not say it.
-    """
-    settings = content.get("cfg")
-    if not isinstance(settings, str):
-        return None
-    found = re.search(r"^\s*TEMPORAL_MODELING_TYPE: *(.*)$", settings, re.MULTILINE)
-    name = found[1].strip("\"' ") if found else ""
-    return "" if name.lower() in ("", "none", "null", "false", "~") else name
 
 
 def _weights_in(content: Mapping[str, Any]) -> dict[str, Tensor]:
@@ -165,77 +182,68 @@ def _tensors(state: Any) -> dict[str, Tensor]:  # noqa: ANN401 - whatever the fi
     return {str(name): each for name, each in state.items() if isinstance(each, Tensor)}
 
 
-def _simplified(state: Mapping[str, Tensor], path: Path) -> dict[str, Tensor]:
-    """Take wrappers off the names, and write all projects' names of the towers as OpenAI's."""
-    names = {name: ".".join(p for p in name.split(".") if p not in _WRAPPERS) for name in state}
-    if any(_after(name, "image_encoder.class_embedding") for name in names.values()):
-        names = {
-            old: re.sub(r"(^|\.)text_encoder\.", r"\1", re.sub(r"image_encoder\.", "visual.", name))
-            for old, name in names.items()
-        }
-        moved = "prompt_learner.token_embedding.weight"
-        names = {
-            old: name.replace(moved, moved[len("prompt_learner.") :]) for old, name in names.items()
-        }
-    if any(_after(name, "text.ln_final.weight") for name in names.values()):
-        names = {old: re.sub(r"(^|\.)text\.", r"\1", name) for old, name in names.items()}
-    if len(set(names.values())) < len(names):
+def _simplified(
+    content: Mapping[str, Any], state: Mapping[str, Tensor], path: Path
+) -> dict[str, Tensor]:
+    """Remove wrappers from the names, and write all projects' names of the towers as OpenAI's."""
+    names = {".".join(p for p in n.split(".") if p not in _WRAPPERS): t for n, t in state.items()}
+    for project in PROJECTS:
+        if project.renames and project.is_of({}, names):
+            renamed: dict[str, Tensor] = {}
+            for name, tensor in names.items():
+                for pattern, replacement in project.renames:
+                    name = re.sub(pattern, replacement, name)
+                renamed[name] = tensor
+            names = renamed
+    if len(names) < len(state):
         raise ValueError(f"{path}: holds several models; save the one that is meant alone")
-    return {names[old]: tensor for old, tensor in state.items()}
+    return names
 
 
-def _after(name: str, ending: str) -> bool:
-    """Whether a name is the ending, or has it after a dot."""
-    return name == ending or name.endswith(f".{ending}")
-
-
-def _prefixes_in(names: Mapping[str, Tensor]) -> list[str]:
-    return sorted({name.removesuffix(_ANCHOR) for name in names if _after(name, _ANCHOR)})
-
-
-def _prefix_of(names: Mapping[str, Tensor], path: Path) -> str:
-    """Find what stands before the names of the towers.
+def _prefixes(names: Mapping[str, Tensor], path: Path) -> tuple[str, tuple[str, ...]]:
+    """Find what stands before the names of the towers, and before those of copies.
 
     Raises:
         ValueError: there are no towers of CLIP, or several.
     """
-    prefixes = _prefixes_in(names)
+    anchor = re.compile(rf"(^|\.){re.escape(_ANCHOR)}$")
+    prefixes = sorted({name.removesuffix(_ANCHOR) for name in names if anchor.search(name)})
     trained = [p for p in prefixes if not any(_COPY.search(part) for part in re.split(r"\W", p))]
     if len(trained) == 1:
-        return trained[0]
+        return trained[0], tuple(prefix for prefix in prefixes if prefix != trained[0])
     if prefixes:
         shown = ", ".join(repr(f"{prefix}visual") for prefix in prefixes)
         raise ValueError(f"{path}: holds several CLIPs, {shown}; save the one that is meant alone")
-    raise ValueError(f"{path}: {_not_clip(names)}")
+    for pattern, what in _WITHOUT_TOWERS:
+        if any(re.search(pattern, name) for name in names):
+            raise ValueError(f"{path}: {what}")
+    raise ValueError(
+        f"{path}: the layout is not known, it begins with {list(names)[:3]}; known: ActionCLIP's "
+        "(model_state_dict), mmaction2's and open_clip's (state_dict), OpenAI CLIP's (visual.…), "
+        "ViFi-CLIP's and Open-VCLIP's"
+    )
 
 
 _NO_TEXT_TOWER = (
     "holds a model of images or videos without a text tower; labels cannot be compared with it, "
     "load a CLIP that has both towers"
 )
-
-
-def _not_clip(names: Mapping[str, Tensor]) -> str:
-    """Say what a file without the towers of a CLIP holds."""
-
-    def has(pattern: str) -> bool:
-        return any(re.search(pattern, name) for name in names)
-
-    if has(r"(^|\.)(vision_model|text_model)\.(embeddings|encoder)\."):
-        return (
-            "its weights have the names of the transformers library, which say little of the model;"
-            " put the config.json that belongs to them beside the file"
-        )
-    if has(r"(^|\.)(token_embedding|text_model|text_encoder)\."):
-        return "holds a text tower but no vision tower of CLIP; load a file that has both towers"
-    if has(r"(^|\.)(cls_token|class_embedding|patch_embed|layer1|layers\.0|fc_cls)\b"):
-        return _NO_TEXT_TOWER
-    return (
-        f"the layout is not known, it begins with {list(names)[:3]}; known: ActionCLIP's "
-        "(model_state_dict), mmaction2's and open_clip's (state_dict), OpenAI CLIP's (visual.…), "
-        "ViFi-CLIP's and Open-VCLIP's"
-    )
-
+_WITHOUT_TOWERS = (
+    (
+        r"(^|\.)(vision_model|text_model)\.(embeddings|encoder)\.",
+        "its weights have the names of the transformers library, which do not describe the model; "
+        "put the config.json that belongs to them beside the file",
+    ),
+    (
+        r"(^|\.)(token_embedding|text_model|text_encoder)\.",
+        "holds a text tower but no vision tower of CLIP; load a file that has both towers",
+    ),
+    (
+        r"(^|\.)(cls_token|class_embedding|patch_embed|layer1|layers\.0|fc_cls)\b",
+        _NO_TEXT_TOWER,
+    ),
+)
+"""Names of weights in a file without the towers of a CLIP, and what it holds."""
 
 _TRAIN_A_PLAIN_ONE = (
     "a plain CLIP such as openai/clip-vit-base-patch16, and train it by `actionclip train`"
@@ -287,23 +295,12 @@ _FAMILIES = (
 """Names of weights that change what the towers compute, whose they are, and the way out."""
 
 
-def _refuse_families(names: Mapping[str, Tensor], path: Path) -> None:
-    for pattern, family, way_out in _FAMILIES:
-        for name in names:
-            if re.search(pattern, name):
-                raise ValueError(
-                    f"{path}: is {family}: {name} changes what the towers compute, which is not "
-                    f"supported; {way_out}"
-                )
-
-
 def _num_frames(content: Mapping[str, Any]) -> int | None:
     """Read the number of frames off the settings that SlowFast and ViFi-CLIP store."""
     if isinstance(settings := content.get("cfg"), str):
         found = re.search(r"^\s*NUM_FRAMES: *(\d+)$", settings, re.MULTILINE)
         return int(found[1]) if found else None
-    data = _entry(content.get("config"), "DATA")
-    number = _entry(data, "NUM_FRAMES")
+    number = _entry(_entry(content.get("config"), "DATA"), "NUM_FRAMES")
     return number if isinstance(number, int) and number > 0 else None
 
 
@@ -311,6 +308,15 @@ def _entry(settings: object, key: str) -> object:
     if isinstance(settings, pickles.Inert):
         settings = settings.items
     return settings.get(key) if isinstance(settings, Mapping) else None
+
+
+def _temporal_view(content: Mapping[str, Any]) -> str | None:
+    settings = content.get("cfg")
+    if not isinstance(settings, str):
+        return None
+    found = re.search(r"^\s*TEMPORAL_MODELING_TYPE: *(.*)$", settings, re.MULTILINE)
+    name = found[1].strip("\"' ") if found else ""
+    return "" if name.lower() in ("", "none", "null", "false", "~") else name
 
 
 def _pixels(names: Mapping[str, Tensor], which: str) -> tuple[float, ...] | None:

@@ -1,9 +1,9 @@
 """The words of `classes.tsv` and the names of actions become the vectors that `LiteEncoder` reads.
 
-Run it after changing the words: `python -m actionclip.model.encoders.lite_data.make_embeddings
-ACTIONS.txt`, with one name of an action a line; the vectors in this folder were made with the 400
-of Kinetics. Done once and stored, because two thousand texts take longer than a first answer may.
-Why names and phrases are mixed as they are, and what else was tried, is in `docs/log.md`.
+Run it after changing the words: `python benchmarks/lite_embeddings.py ACTIONS.txt`, with one name
+of an action a line; the stored vectors were made with the 400 of Kinetics. Done once and stored,
+because two thousand texts take longer than a first answer may. Why names and phrases are mixed as
+they are, and what else was tried, is in `docs/log.md`.
 
 Shapes:
     C: ImageNet classes   N: texts   D: width
@@ -21,6 +21,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional as F
 
+from actionclip.model.encoders import lite_data
 from actionclip.model.encoders.lite import LiteEncoder
 
 PHRASE_SHARE = 0.7
@@ -28,7 +29,7 @@ PHRASE_SHARE = 0.7
 WHITENING_POWER = 0.25
 """0 leaves the space as it is; 0.5 makes the classes vary alike in all directions."""
 
-_FOLDER = Path(__file__).parent
+_FOLDER = Path(lite_data.__file__).parent
 
 
 def embed(encoder: LiteEncoder, action_names: Sequence[str]) -> dict[str, Tensor]:
