@@ -1,4 +1,4 @@
-"""The model: clips and texts become embeddings whose dot product tells how well they match.
+"""The model: clips and texts become embeddings whose dot product is how well they match.
 
 An encoder makes features of frames and of texts, a temporal head makes one feature of a clip's
 frames. `load` finds what a model is built from, `checkpoint` reads and writes it; neither imports
@@ -256,7 +256,7 @@ class ActionCLIP(nn.Module):
     def embed_texts(self, texts: Sequence[str]) -> Float[Tensor, "N D"]:
         """Make one embedding, of length one, of each text.
 
-        Texts that are cheap together share a batch, so that little is computed in vain.
+        Texts of similar cost share a batch, so that little padding is computed.
         """
         order = sorted(range(len(texts)), key=lambda index: self.encoder.text_order(texts[index]))
         embeddings = [

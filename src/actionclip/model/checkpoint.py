@@ -46,7 +46,7 @@ class Checkpoint:
     tokenizer: Tokenizer | None = None
     """None where no tokenizer is known that fits the weights."""
     calibration: Calibration | None = None
-    """None where nothing tells what the scores mean."""
+    """None where the scores have no known meaning."""
     task: Task = dataclasses.field(default_factory=Task)
     classifier: Classifier | None = None
     encoder: Encoder | None = None

@@ -94,7 +94,7 @@ def _snapshot(name: str, revision: str | None, files: Sequence[str]) -> Path:
     from huggingface_hub.utils import tqdm
 
     class BoundedProgress(tqdm):
-        """Ends a transfer that begins anew again and again, where the server takes no ranges."""
+        """Ends a transfer that restarts again and again, where the server takes no ranges."""
 
         num_restarts = 0
 
@@ -156,5 +156,5 @@ def _check_hash(path: Path, name: str) -> None:
         blob.unlink()
         raise ValueError(
             f"{name}: {path.name} came with a wrong hash, {digest.hexdigest()[:12]}… instead of "
-            f"{blob.name[:12]}…; it was deleted, load the model again to fetch it anew"
+            f"{blob.name[:12]}…; it was deleted, load the model again to fetch it"
         )

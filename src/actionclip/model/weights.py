@@ -29,7 +29,7 @@ def read(path: Path) -> dict[str, Any]:
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: the file is damaged, or wants to run code; says what.
+        ValueError: the file is damaged, or wants to run code; names the reason.
     """
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no such file; check the path")
@@ -135,7 +135,7 @@ def _read_archive(path: Path) -> dict[str, Any]:
         with zipfile.ZipFile(path) as archive:
             names = archive.namelist()
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
-        return _read_pickle(path)  # which says what is damaged
+        return _read_pickle(path)  # which names the damage
     if any(name.endswith("archive_format") for name in names):
         raise ValueError(
             f"{path}: is a program of torch.export, not weights; save the model's state_dict "
@@ -155,7 +155,7 @@ def _read_archive(path: Path) -> dict[str, Any]:
 def _read_pickle(path: Path) -> dict[str, Any]:
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of an unusual pickle protocol; the error tells more
+            warnings.simplefilter("ignore")  # of an unusual pickle protocol; the error is enough
             with path.open("rb") as file:  # a file, for a path is read by its suffix
                 content = torch.load(file, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:

@@ -121,7 +121,7 @@ def test_weights_that_do_not_tell_their_arithmetic_ask_for_what_does(
 ):
     torch.save(state, tmp_path / "clip.pt")
     with pytest.raises(
-        ValueError, match=r"clip\.pt: does not tell its activation.*beside"
+        ValueError, match=r"clip\.pt: does not specify its activation.*beside"
     ) as error:
         ActionCLIP.load(tmp_path / "clip.pt")
     assert "\n" not in str(error.value)

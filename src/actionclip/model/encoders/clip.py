@@ -45,7 +45,7 @@ class ClipEncoder(Encoder):
 
         Args:
             model: a CLIPModel, MetaClip2Model or SiglipModel.
-            tokenizer: pads and cuts as the text tower wants it; None where none is known.
+            tokenizer: pads and truncates as the text tower needs; None where none is known.
             pixel_mean: of red, green and blue.
             pixel_std: of red, green and blue.
         """
@@ -140,8 +140,8 @@ class ClipEncoder(Encoder):
         return self.visual_projection(vision_features)
 
     def text_features(self, token_ids: Int[Tensor, "N L"]) -> Float[Tensor, "N D"]:
-        """Encode texts that `tokenize` made; for answers, common beginnings are computed once."""
-        if torch.is_grad_enabled() or not self.reads_from_left_to_right:
+        """Encode texts that `tokenize` made; in inference, common beginnings are computed once."""
+        if torch.is_grad_enabled() or not self.is_causal:
             return self.text_projection(self.text_tower(input_ids=token_ids).pooler_output)
         texts = [
             token_ids[: end + 1]
@@ -156,13 +156,13 @@ class ClipEncoder(Encoder):
         return self.text_projection(tokens[rows.end_rows, rows.end_places])
 
     @property
-    def reads_from_left_to_right(self) -> bool:
-        """Whether what the text tower makes of a token depends only on those before it."""
+    def is_causal(self) -> bool:
+        """Whether the features of a token depend only on the tokens before it."""
         return self.text_tower.config.model_type != "siglip_text_model"
 
     def text_order(self, text: str) -> tuple[int, str]:
         """Put texts together that begin alike, or else those of the same length."""
-        return (0 if self.reads_from_left_to_right else len(text), text)
+        return (0 if self.is_causal else len(text), text)
 
     def _ends(self, token_ids: Int[Tensor, "N L"]) -> list[int]:
         """Find the token of each text that is read off, as `transformers` does."""

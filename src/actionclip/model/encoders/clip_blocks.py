@@ -55,11 +55,11 @@ def join(
 ) -> Float[Tensor, "B joined E"]:
     """Put the patches of a clip's frames into one sequence, each marked with its time.
 
-    The class tokens of all frames are still the same here, so the clip keeps those of its first.
+    The class tokens of all frames are still the same here; those of the first one remain.
 
     Args:
         tokens: (B·T, C+P, E), with their positions in space.
-        time_positions: what is added to the patches of each frame.
+        time_positions: added to the patches of each frame.
         num_class: C.
     """
     by_clip = tokens.unflatten(0, (-1, len(time_positions)))  # (B, T, C+P, E)

@@ -1,8 +1,8 @@
-"""The embedded model: what a frame shows becomes what people do with it, compared with labels.
+"""The embedded model: the things in a frame become what people do with them.
 
 Two networks that never saw each other meet in words, as in ConSE (Norouzi et al. 2014) and
 Objects2Action (Jain et al. 2015). EfficientNet-lite2 names the things in a frame, as probabilities
-of the 1,000 ImageNet classes; `lite_data/classes.tsv` says for each class what people do where it
+of the 1,000 ImageNet classes; `lite_data/classes.tsv` lists for each class what people do where it
 fills the picture; MiniLM turns those words, and the labels, into vectors that can be compared.
 Nothing here was trained on videos or on actions.
 

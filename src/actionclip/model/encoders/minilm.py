@@ -2,7 +2,7 @@
 
 The network is BERT with six layers of width 384 (Wang et al. 2020, fine-tuned for sentences by
 Reimers and Gurevych 2019), written with torch's own layers: importing `transformers` takes longer
-than everything else that a first answer needs.
+than everything else that a first prediction needs.
 
 Shapes:
     N: texts   L: tokens, padded   D: width, 384
@@ -60,8 +60,8 @@ class MiniLM(nn.Module):
 def from_bert(weights: dict[str, Tensor]) -> dict[str, Tensor]:
     """Rename the weights of a BERT checkpoint to those of `MiniLM`.
 
-    BERT tells the first from the second of two sentences by a vector added to every token; there
-    is only ever one sentence here, so that vector is added to the positions.
+    BERT marks the first and second of two sentences by a vector added to every token; here is only
+    one sentence, so its vector is added to the positions.
     """
     renamed = {
         "token_embedding.weight": weights["embeddings.word_embeddings.weight"],

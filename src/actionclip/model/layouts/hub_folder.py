@@ -1,7 +1,7 @@
-"""A folder as the hub keeps them, config.json and weights, becomes contents of our checkpoints.
+"""A folder in the layout of `transformers`, config.json and weights, becomes a checkpoint.
 
 CLIP, MetaCLIP, SigLIP and SigLIP 2 of fixed resolution, in safetensors (one file or several) or as
-pytorch_model.bin. Knows no network: `hub` fetches such folders.
+pytorch_model.bin. `hub` fetches such folders.
 """
 
 from __future__ import annotations
@@ -164,14 +164,14 @@ def _pixel_statistics(folder: Path, model_type: str) -> tuple[list[float], list[
 
 
 def _of_each_colour(value: object) -> list[float] | None:
-    """Give three numbers, of one or three; None of anything else."""
+    """Return three numbers, for one or three; None for anything else."""
     given = value if isinstance(value, list) else [value] * 3
     numbers = [float(number) for number in given if isinstance(number, int | float)]
     return numbers if len(numbers) == len(given) == 3 else None
 
 
 def _tokenizer(folder: Path, model_type: str, text: Mapping[str, Any]) -> Tokenizer | None:
-    """Find the tokenizer and let it pad and cut as the text tower wants it."""
+    """Find the tokenizer; it pads and truncates as the text tower needs."""
     vocabulary_size, num_tokens = text["vocab_size"], text["max_position_embeddings"]
     if (folder / "tokenizer.json").is_file():
         tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
@@ -183,7 +183,7 @@ def _tokenizer(folder: Path, model_type: str, text: Mapping[str, Any]) -> Tokeni
         return None
     tokenizer.enable_truncation(num_tokens)
     if model_type != "siglip":
-        tokenizer.enable_padding()  # nothing looks past the end token
+        tokenizer.enable_padding()  # nothing after the end token is read
         return tokenizer
     if vocabulary_size == _GEMMA_VOCABULARY_SIZE:
         # SigLIP 2 saw lower-case captions only, which Gemma's tokenizer does not know.

@@ -1,8 +1,8 @@
 """Weight files of ActionCLIP, OpenAI, open_clip and others become checkpoints.
 
-`projects` finds the towers in a file, names and shapes tell which head, which visual prompts and
-which sizes they have. What shapes cannot tell, the activation and the width of attention heads,
-follows from whose file it is, or from the `open_clip_config.json` beside it; it is never guessed
+`projects` finds the towers in a file; names and shapes determine the head, the visual prompts and
+the sizes. The activation and the width of attention heads, which have no shape, follow from the
+project, or from the `open_clip_config.json` beside the file; they are never guessed
 (docs/decisions/040).
 """
 
@@ -77,7 +77,7 @@ def read(path: Path) -> Checkpoint:
         )
     if state.temporal_view is None and "model_state" in content:
         logger.warning(
-            "%s: does not tell whether the frames of its Open-VCLIP saw each other in training "
+            "%s: does not specify whether the frames of its Open-VCLIP saw each other in training "
             "(TEMPORAL_MODELING_TYPE); they are encoded alone",
             path,
         )
@@ -118,10 +118,10 @@ _SHIFTED_BLOCK = re.compile(r"(visual\.transformer\.resblocks\.\d+\.)net\.")
 
 
 def _arithmetic(state: projects.State, sizes: openai.Architecture, path: Path) -> openai.Arithmetic:
-    """Find out what the shapes do not tell.
+    """Determine what has no shape.
 
     Raises:
-        ValueError: nothing tells it; says what to put beside the file.
+        ValueError: it is unknown; names what to put beside the file.
     """
     config = path.parent / open_clip.CONFIG
     if state.is_openai:
@@ -132,9 +132,9 @@ def _arithmetic(state: projects.State, sizes: openai.Architecture, path: Path) -
         open_clip.check_sizes(document, sizes, config)
     else:
         raise ValueError(
-            f"{path}: does not tell its activation (GELU or QuickGELU) and the width of its "
+            f"{path}: does not specify its activation (GELU or QuickGELU) and the width of its "
             f"attention heads; put the model's {open_clip.CONFIG} beside it, or, if the weights are"
-            ' of OpenAI\'s CLIP, one that says {"model_cfg": {"quick_gelu": true}}'
+            ' of OpenAI\'s CLIP, one that holds {"model_cfg": {"quick_gelu": true}}'
         )
     mean, std = state.pixel_mean or found.pixel_mean, state.pixel_std or found.pixel_std
     return dataclasses.replace(found, pixel_mean=mean, pixel_std=std)
@@ -172,7 +172,7 @@ def _token_embedding(towers: Mapping[str, Tensor], samples: Tensor, path: Path) 
 
 
 def _openai_files(folder: Path) -> Iterator[Path]:
-    """List OpenAI's files in a folder, and where their package `clip` keeps them."""
+    """List OpenAI's files in a folder, and where their package `clip` stores them."""
     for place in (folder, Path.home() / ".cache" / "clip"):
         yield from sorted(place.glob("ViT-*.pt")) if place.is_dir() else ()
 
@@ -204,7 +204,7 @@ _HEADS = {
 
 
 def _num_frames(path: Path, head: str, num_positions: int, joint_frames: int | None) -> int:
-    """Find out how many frames a clip had, which most of these files do not say."""
+    """Return how many frames a clip had, which most of these files do not specify."""
     if joint_frames is not None:
         return joint_frames
     if head == "transformer_cls":
@@ -212,6 +212,6 @@ def _num_frames(path: Path, head: str, num_positions: int, joint_frames: int | N
     if path.name in PUBLISHED:
         return PUBLISHED[path.name].num_frames
     if head == "transformer" and num_positions != ModelConfig.num_positions:
-        return num_positions  # mmaction2 keeps as many positions as frames
-    logger.info("%s does not tell how many frames a clip has; taken to be 8", path)
+        return num_positions  # mmaction2 has as many positions as frames
+    logger.info("%s does not specify how many frames a clip has; taken to be 8", path)
     return 8

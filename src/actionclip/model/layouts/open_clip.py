@@ -1,4 +1,4 @@
-"""What open_clip writes beside weights becomes the arithmetic that shapes do not tell.
+"""The configuration that open_clip writes beside weights becomes what has no shape in them.
 
 `open_clip_config.json` has `model_cfg` (widths of heads, activation, sizes) and `preprocess_cfg`
 (mean and standard deviation of pixels). Settings that this package cannot compute are refused by

@@ -1,4 +1,4 @@
-"""Weights by the names of others become those of an encoder; shapes tell the architecture.
+"""Weights by the names of others become those of an encoder; shapes give the architecture.
 
 OpenAI's names are also those of the official ActionCLIP (`model_state_dict`) and of mmaction2.
 
@@ -26,7 +26,7 @@ PIXEL_STD = (0.26862954, 0.26130258, 0.27577711)
 
 @dataclass(frozen=True)
 class Arithmetic:
-    """What the shapes of weights do not tell; the defaults are those of OpenAI's CLIP."""
+    """What has no shape in the weights; the defaults are those of OpenAI's CLIP."""
 
     activation: str = "quick_gelu"
     """In the words of `transformers`: "quick_gelu" or "gelu"."""
@@ -39,7 +39,7 @@ class Arithmetic:
 
 @dataclass(frozen=True)
 class Architecture:
-    """Sizes of both towers, as the shapes of the weights tell them."""
+    """Sizes of both towers, from the shapes of the weights."""
 
     width: int
     """D."""
@@ -66,7 +66,7 @@ def architecture(towers: Mapping[str, Tensor], where: object) -> Architecture:
         where: names the file in errors.
 
     Raises:
-        ValueError: this is not a whole CLIP with a vision transformer; says what is amiss.
+        ValueError: this is not a whole CLIP with a vision transformer; names what is missing.
     """
 
     def shape(name: str) -> torch.Size:
@@ -132,7 +132,7 @@ def encoder_config(sizes: Architecture, arithmetic: Arithmetic, where: object) -
                 "hidden_act": arithmetic.activation,
                 "max_position_embeddings": sizes.num_tokens,
                 "vocab_size": sizes.vocabulary_size,
-                # This value tells transformers that the end token is the one of the highest id.
+                # For transformers this means: the end token is the one of the highest id.
                 "eos_token_id": 2,
                 "bos_token_id": None,
                 "pad_token_id": None,
@@ -149,7 +149,7 @@ def convert(
     renames: Sequence[tuple[str, str]],
     where: object,
 ) -> dict[str, Tensor]:
-    """Give an encoder's weights, and the logit scale, the names of `ActionCLIP.state_dict()`.
+    """Return an encoder's weights and the logit scale by the names of `ActionCLIP.state_dict()`.
 
     Args:
         found: the weights of a file.

@@ -66,7 +66,7 @@ PROJECTS = (
 
 @dataclass(frozen=True)
 class State:
-    """The weights of one CLIP, and what else the file tells."""
+    """The weights of one CLIP, and what else the file specifies."""
 
     towers: dict[str, Tensor]
     """By OpenAI's names, not checked to be complete."""
@@ -75,15 +75,15 @@ class State:
     is_openai: bool
     """Whether the file can only be of code that computes as OpenAI's does."""
     num_frames: int | None
-    """Of a clip; None where the file does not tell it."""
+    """Of a clip; None where it is unknown."""
     pixel_mean: tuple[float, ...] | None
-    """Of pixels 0…1; None where the file does not tell it."""
+    """Of pixels 0…1; None where it is unknown."""
     pixel_std: tuple[float, ...] | None
     token_samples: Tensor | None
     """Embeddings of some tokens, in a file that has no others (ViFi-CLIP)."""
     temporal_view: str | None
     """How the frames of an Open-VCLIP see each other, which has no weights of its own; "" if they
-    are encoded alone, None where the file does not tell it."""
+    are encoded alone, None where it is unknown."""
 
 
 _WRAPPERS = frozenset(
@@ -108,7 +108,7 @@ _HARMLESS = re.compile(
 )
 """Constants, counters, and numbers that shift all labels alike."""
 _SHORT_POSITIONS = 20
-"""Of Long-CLIP, which has kept so many of CLIP's positions and learnt the others."""
+"""Of Long-CLIP: as many of CLIP's positions are unchanged, the others were learnt."""
 
 
 def find(content: Mapping[str, Any], path: Path) -> State:
