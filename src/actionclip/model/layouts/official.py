@@ -86,6 +86,7 @@ def read(path: Path) -> Checkpoint:
     if "token_embedding.weight" not in towers and state.token_samples is not None:
         towers["token_embedding.weight"] = _token_embedding(towers, state.token_samples, path)
     sizes = openai.architecture(towers, path)
+    converted = openai.convert(towers, _shapes_of(sizes, path), openai.OPENAI, path)
     head_name, head = _head_of(state.head, path)
     num_positions = ModelConfig.num_positions
     if _POSITIONS in head:
@@ -105,13 +106,21 @@ def read(path: Path) -> Checkpoint:
         joint=sizes.joint_frames is not None,
     )
     with torch.device("meta"):
-        encoder = ClipEncoder.build(config, None)
         shapes = {n: t.shape for n, t in config.build_head(sizes.width).state_dict().items()}
-    converted = openai.convert(towers, encoder, openai.OPENAI, path)
     weights.check(head, shapes, path)
     converted |= {f"temporal_head.{name}": tensor.float() for name, tensor in head.items()}
     tokenizer = clip_tokenizer.for_vocabulary(sizes.vocabulary_size, sizes.num_tokens)
     return Checkpoint(str(path), config, converted, tokenizer)
+
+
+def _shapes_of(sizes: openai.Architecture, path: Path) -> ClipEncoder:
+    """Build an encoder without numbers; its names and shapes do not depend on its heads."""
+    one_head = openai.Arithmetic(vision_head_width=sizes.vision_width, text_heads=1)
+    described = openai.encoder_config(sizes, one_head, path)
+    is_joint = sizes.joint_frames is not None
+    config = ModelConfig("clip", described, num_frames=sizes.joint_frames or 1, joint=is_joint)
+    with torch.device("meta"):
+        return ClipEncoder.build(config, None)
 
 
 _SHIFTED_BLOCK = re.compile(r"(visual\.transformer\.resblocks\.\d+\.)net\.")
