@@ -54,7 +54,7 @@ def test_nobody_is_found_in_noise():
 def test_a_region_is_cut_out_upright():
     pixels = np.zeros((100, 100, 3), np.uint8)
     pixels[40:60, 60:80] = 255  # to the right of the middle
-    turned = blazepose._warp(pixels, np.array([50, 50, 64, np.pi / 2], np.float32))
+    turned = blazepose._crop(pixels, np.array([50, 50, 64, np.pi / 2]), 256, "border")
     down, across = (axis.mean() for axis in np.nonzero(turned[..., 0] > 127))
     assert across == pytest.approx(128, abs=4)
     assert down == pytest.approx(128 - 20 * 4, abs=4)  # what was to the right is above

@@ -26,7 +26,7 @@ class Scene:
         places = [place for person in self.people if (place := person(number)) is not None]
         return np.array(places, np.float32).reshape(-1, 4)
 
-    def detect(self, frame):
+    def detect(self, frame, view):
         regions = self.regions(frame)
         regions = regions if self.seen_by_detector(int(frame[0, 0, 0])) else regions[:0]
         return regions, np.ones(len(regions), np.float32)

@@ -20,14 +20,16 @@ from typing import NamedTuple
 
 import numpy as np
 import onnxruntime  # with its telemetry off, see actionclip/__init__
+import torch
 from jaxtyping import Float, UInt8
+from torch.nn import functional as F
 
 Frame = UInt8[np.ndarray, "H W 3"]
 Regions = Float[np.ndarray, "R 4"]
 """Centre x and y, side, all in pixels, and rotation in radians, clockwise."""
 
 NUM_LANDMARKS = 33
-MIN_DETECTION_SCORE = 0.5
+MIN_SCORE = 0.5
 MIN_PRESENCE = 0.5
 
 _DATA = resources.files("actionclip.model.encoders.blazepose_data")
@@ -53,30 +55,43 @@ class Poses(NamedTuple):
 
 
 def detect(
-    frame: Frame, min_score: float = MIN_DETECTION_SCORE
+    frame: Frame, view: Float[np.ndarray, " 4"] | None = None, min_score: float = MIN_SCORE
 ) -> tuple[Regions, Float[np.ndarray, " R"]]:
     """Find people in a frame.
 
+    Args:
+        frame: searched in a square of 224 pixels, so that small people want a smaller view.
+        view: the region to search, turned upright; the whole frame if None.
+        min_score: 0 to 1; detections below are left out.
+
     Returns:
-        Their regions and scores, best first.
+        The people's regions and scores, best first.
     """
-    height, width = frame.shape[:2]
-    side = max(height, width)
-    corner = np.array([width - side, height - side]) / 2
-    boxes, scores = _session("detector.onnx.gz").run(None, {"frames": _letterbox(frame)[None]})
+    view = whole(frame) if view is None else view
+    crop = _crop(frame, view, _DETECTOR_SIDE, outside="zeros")
+    boxes, scores = _session("detector.onnx.gz").run(None, {"frames": crop[None]})
     scores = _sigmoid(scores[0, :, 0])
     likely = scores >= min_score
     decoded = boxes[0, likely] / _DETECTOR_SIDE
     decoded[:, :2] += _anchors()[likely]
     decoded[:, 4:] += np.tile(_anchors()[likely], 4)
     people, scores = _merge_overlapping(decoded, scores[likely])
-    hips, ends = (people[:, first : first + 2] * side + corner for first in (4, 6))
-    return _regions(hips, ends), scores
+    points = (people[:, 4:8].reshape(-1, 2, 2) - 0.5) * view[2]
+    points = _rotate(points, np.full(len(points), view[3])) + view[:2]
+    return _regions(points[:, 0], points[:, 1]), scores
+
+
+def whole(frame: Frame) -> Float[np.ndarray, " 4"]:
+    """Give the square around a frame as a region."""
+    height, width = frame.shape[:2]
+    return np.array([width / 2, height / 2, max(height, width), 0], np.float32)
 
 
 def read(frames: Sequence[Frame], regions: Regions) -> Poses:
     """Read the landmarks in one region of each frame."""
-    crops = np.stack([_warp(*each) for each in zip(frames, regions, strict=True)])
+    crops = np.stack(
+        [_crop(*each, _REGION_SIDE, "border") for each in zip(frames, regions, strict=True)]
+    )
     names = ["landmarks", "presence", "heatmaps", "world_landmarks"]
     raw, presence, heatmaps, world = _session("landmarks.onnx").run(names, {"frames": crops})
     raw = raw.reshape(len(crops), -1, 5)
@@ -120,29 +135,6 @@ def _anchors() -> Float[np.ndarray, "A 2"]:
     return np.concatenate(centers).astype(np.float32)
 
 
-def _letterbox(frame: Frame) -> UInt8[np.ndarray, "S S 3"]:
-    """Fit a frame into the detector's square; black around it."""
-    height, width = frame.shape[:2]
-    side = max(height, width)
-    positions = np.arange(_DETECTOR_SIDE) * (side / _DETECTOR_SIDE)
-    rows, row_shares, is_row = _neighbours(positions + (height - side) / 2, height)
-    columns, column_shares, is_column = _neighbours(positions + (width - side) / 2, width)
-    pixels = frame[rows.flatten()][:, columns.flatten()].astype(np.float32)
-    pixels = pixels.reshape(2, _DETECTOR_SIDE, 2, _DETECTOR_SIDE, 3)
-    weights = (
-        (row_shares * is_row)[:, :, None, None] * (column_shares * is_column)[None, None]
-    ).astype(np.float32)
-    return (np.einsum("iajbc,iajb->abc", pixels, weights) + 0.5).astype(np.uint8)
-
-
-def _neighbours(positions: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Give the two pixels around each position, their shares, and whether they exist."""
-    lower = np.floor(positions).astype(int)
-    both = np.stack([lower, lower + 1])
-    shares = np.stack([lower + 1 - positions, positions - lower])
-    return both.clip(0, size - 1), shares, (both >= 0) & (both < size)
-
-
 def _merge_overlapping(
     people: Float[np.ndarray, "N 12"], scores: Float[np.ndarray, " N"]
 ) -> tuple[Float[np.ndarray, "M 12"], Float[np.ndarray, " M"]]:
@@ -174,35 +166,48 @@ def _regions(hips: Float[np.ndarray, "R 2"], ends: Float[np.ndarray, "R 2"]) -> 
     return np.column_stack([hips, sides, rotations]).astype(np.float32)
 
 
-def _warp(frame: Frame, region: Float[np.ndarray, " 4"]) -> UInt8[np.ndarray, "S S 3"]:
-    """Cut a region out, upright; the frame's edge goes on outside of it."""
-    height, width = frame.shape[:2]
+def _crop(
+    frame: Frame, region: Float[np.ndarray, " 4"], size: int, outside: str
+) -> UInt8[np.ndarray, "S S 3"]:
+    """Cut a region out, upright.
+
+    Args:
+        frame: only the pixels near the region are converted.
+        region: sampled at its upper left corner and every `1 / size` of its side from there on.
+        size: S.
+        outside: "zeros", or "border" where the frame's edge goes on.
+    """
     x, y, side, rotation = map(float, region)
-    steps = np.arange(_REGION_SIDE, dtype=np.float32) * (side / _REGION_SIDE) - side / 2
-    cos, sin = np.cos(rotation), np.sin(rotation)
-    across = (x + cos * steps[None] - sin * steps[:, None]).clip(0, width - 1)
-    down = (y + sin * steps[None] + cos * steps[:, None]).clip(0, height - 1)
-    left, top = across.astype(np.int32), down.astype(np.int32)
-    right, bottom = np.minimum(left + 1, width - 1), np.minimum(top + 1, height - 1)
-    right_share = (across - left)[..., None].astype(np.float32)
-    bottom_share = (down - top)[..., None].astype(np.float32)
-    pixels = frame.reshape(-1, 3)
-    upper = (
-        pixels[top * width + left] * (1 - right_share) + pixels[top * width + right] * right_share
+    cos, sin = side * np.cos(rotation), side * np.sin(rotation)
+    reach = (abs(cos) + abs(sin)) / 2 + 2
+    height, width = frame.shape[:2]
+    left, right = (int(np.clip(x + sign * reach, 0, width - 1)) for sign in (-1, 1))
+    top, bottom = (int(np.clip(y + sign * reach, 0, height - 1)) for sign in (-1, 1))
+    near = np.ascontiguousarray(frame[top : bottom + 1, left : right + 1])
+    pixels = torch.from_numpy(near).permute(2, 0, 1)[None].float().contiguous()
+    height, width = near.shape[:2]
+    # From -1 to 1 both across the output and across the pixels, edge to edge.
+    half = 0.5 / size
+    x, y = x - left - (cos - sin) * half, y - top - (cos + sin) * half
+    transform = torch.tensor(
+        [
+            [cos / width, -sin / width, (2 * x + 1) / width - 1],
+            [sin / height, cos / height, (2 * y + 1) / height - 1],
+        ],
+        dtype=torch.float32,
     )
-    lower = (
-        pixels[bottom * width + left] * (1 - right_share)
-        + pixels[bottom * width + right] * right_share
-    )
-    return (upper * (1 - bottom_share) + lower * bottom_share + 0.5).astype(np.uint8)
+    grid = F.affine_grid(transform[None], [1, 3, size, size], align_corners=False)
+    crop = F.grid_sample(pixels, grid, padding_mode=outside, align_corners=False)
+    return crop[0].permute(1, 2, 0).add_(0.5).to(torch.uint8).numpy()
 
 
 def _rotate(
-    points: Float[np.ndarray, "R P 3"], rotations: Float[np.ndarray, " R"]
-) -> Float[np.ndarray, "R P 3"]:
+    points: Float[np.ndarray, "R P *XYZ"], rotations: Float[np.ndarray, " R"]
+) -> Float[np.ndarray, "R P *XYZ"]:
+    """Turn points clockwise about the origin, in the picture's plane."""
     cos, sin = np.cos(rotations)[:, None], np.sin(rotations)[:, None]
-    x, y, z = np.moveaxis(points, -1, 0)
-    return np.stack([cos * x - sin * y, sin * x + cos * y, z], axis=-1)
+    x, y, *z = np.moveaxis(points, -1, 0)
+    return np.stack([cos * x - sin * y, sin * x + cos * y, *z], axis=-1)
 
 
 def _refine(

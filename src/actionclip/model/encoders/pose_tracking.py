@@ -1,9 +1,11 @@
 """Frames of a clip become the landmarks of its people, followed over time.
 
-A person is read where the landmarks of the frame before lead; the detector searches every few
-frames, and wherever nobody is left. Who was lost and is found close by soon after is the same
-person. What follows a first sighting is read forward, what precedes it backward, so that a person
-whom the detector sees once is known as long as the landmarks hold.
+A person is read where the landmarks of the frame before lead. The detector searches twice a second,
+and in every frame while somebody is missing or nobody is found; then also in the frame with a
+margin, for people who are cut off, and turned to its sides, for people who lie. Whoever is missing
+is read where they were last, and is the same person if found there within a second. What precedes a
+first sighting is read backward, so that a person whom the detector sees once is known as long as
+the landmarks hold.
 
 Shapes:
     T: frames   H W: pixels of a frame   P: people of the clip
@@ -20,12 +22,23 @@ from jaxtyping import Float, UInt8
 from actionclip.model.encoders import blazepose
 from actionclip.model.encoders.blazepose import NUM_LANDMARKS, Poses
 
-DETECT_EVERY_SECONDS = 0.5
-LOST_AFTER_SECONDS = 1.0
-"""Whoever is not found again within this time is somebody else."""
+SEARCH_EVERY_SECONDS = 0.5
+MISSING_SECONDS = 1.0
+"""Who is missing for longer is gone; whoever is found there is somebody else."""
+MIN_QUALITY = 0.3
+"""Below, the landmarks lie beside the person or on something else."""
+MIN_FRAMES = 3
+"""People of fewer frames are things that look like people for a moment."""
+
+_TORSO = (11, 12, 23, 24)  # shoulders and hips
 _SAME_DISTANCE = 0.35
-"""Of a region's side: two regions whose centres are closer show the same person."""
+"""Of the larger region's side: centres that are closer belong to the same person."""
 _SAME_SIZE = 2.0
+_BETTER = 1.5
+"""Times the quality of whom a newcomer replaces."""
+_MARGIN = 1.6
+
+Frames = UInt8[np.ndarray, "T H W 3"] | Sequence[UInt8[np.ndarray, "H W 3"]]
 
 
 @dataclass(frozen=True)
@@ -43,9 +56,7 @@ class Landmarks:
 
 
 def landmarks(
-    frames: UInt8[np.ndarray, "T H W 3"] | Sequence[UInt8[np.ndarray, "H W 3"]],
-    times: Sequence[float] | Float[np.ndarray, " T"],
-    max_people: int = 1,
+    frames: Frames, times: Sequence[float] | Float[np.ndarray, " T"], max_people: int = 1
 ) -> Landmarks:
     """Find and follow the most prominent people of a clip.
 
@@ -54,75 +65,121 @@ def landmarks(
         times: of the frames, in seconds.
         max_people: the P of the result; fewer people leave zeros.
     """
-    tracks = _follow(frames, times, max_people)
-    for track in tracks:
-        _extend_backward(track, frames, tracks)
-    height = frames[0].shape[0] if len(frames) else 1
-    return _pack(tracks, len(frames), max_people, height)
+    tracker = PoseTracker(max_people)
+    for frame, time in zip(frames, times, strict=True):
+        tracker.update(frame, float(time))
+    _extend_backward(tracker.tracks, frames)
+    shortest = min(MIN_FRAMES, len(frames) // 4)
+    tracks = [track for track in tracker.tracks if len(track.poses) >= shortest]
+    return _pack(tracks, len(frames), max_people, frames[0].shape[0] if len(frames) else 1)
 
 
-@dataclass
-class _Track:
+@dataclass(eq=False)
+class Track:
     """One person: what was read in each frame, and where to read next."""
 
-    first_region: np.ndarray
-    region: np.ndarray
+    region: Float[np.ndarray, " 4"]
     poses: dict[int, Poses] = field(default_factory=dict)
     """By the number of the frame; of one region each."""
-    lost_since: float | None = None
+    seen: float = -np.inf
+    """When the person was last found, in seconds."""
+    quality: float = 0.0
+    """Of the last frame."""
 
     def prominence(self) -> float:
-        """Sum up presence and size over the frames."""
+        """Sum up size and quality over the frames."""
         return sum(
-            float(pose.presence[0] * pose.next_regions[0, 2]) for pose in self.poses.values()
+            quality(pose) * float(pose.next_regions[0, 2]) ** 0.5 for pose in self.poses.values()
         )
 
 
-def _follow(
-    frames: Sequence[np.ndarray] | np.ndarray, times: Sequence[float] | np.ndarray, max_people: int
-) -> list[_Track]:
-    """Follow people forward in time."""
-    tracks: list[_Track] = []
-    live: list[_Track] = []
-    last_search = -np.inf
-    for number, (frame, time) in enumerate(zip(frames, times, strict=True)):
-        some_lost = not live or any(track.lost_since is not None for track in tracks)
-        if not live or some_lost or time - last_search >= DETECT_EVERY_SECONDS - 1e-6:
-            last_search = time
-            for region in blazepose.detect(frame)[0][:max_people]:
-                if any(_same(region, track.region) for track in live) or len(live) >= max_people:
+class PoseTracker:
+    """Follows people forward in time, one frame after another."""
+
+    def __init__(self, max_people: int = 1) -> None:
+        self.max_people = max_people
+        self.tracks: list[Track] = []
+        """Everybody so far."""
+        self._live: list[Track] = []
+        """Who is found now, and who is missing and waited for."""
+        self._number = -1
+        self._last_search = self._last_wide_search = -np.inf
+
+    def update(self, frame: UInt8[np.ndarray, "H W 3"], time: float) -> None:
+        """Read the next frame."""
+        self._number += 1
+        self._live = [track for track in self._live if time - track.seen <= MISSING_SECONDS]
+        self._live.sort(key=lambda track: -len(track.poses))
+        found: list[Track] = []
+        for track in self._live:
+            pose = _read(frame, track.region)
+            if pose is not None and not _known(pose, found):
+                self._accept(track, pose, time)
+                found.append(track)
+        missing = [track for track in self._live if track not in found]
+        if missing or not found or _is_due(time, self._last_search):
+            self._last_search = time
+            views = [blazepose.whole(frame)]
+            if not found and (missing or _is_due(time, self._last_wide_search)):
+                self._last_wide_search = time
+                views += _further_views(frame)
+            self._search(frame, time, views, found, missing)
+
+    def _search(
+        self,
+        frame: np.ndarray,
+        time: float,
+        views: Sequence[np.ndarray],
+        found: list[Track],
+        missing: list[Track],
+    ) -> None:
+        """Find people whom nobody follows, and missing ones; one view after another."""
+        for view in views:
+            regions, _ = blazepose.detect(frame, view)
+            for region in regions[: self.max_people]:
+                if any(_same(region, track.region) for track in found):
                     continue
-                track = _resume(region, tracks, time) or _Track(region, region)
-                if not any(track is each for each in tracks):
-                    tracks.append(track)
-                live.append(track)
-        for track in tracks:
-            if track.lost_since is not None and time - track.lost_since > LOST_AFTER_SECONDS:
-                track.lost_since = None
-        live = [track for track in live if _read(track, frame, number, time)]
-        live = _without_doubles(live)
-    return [track for track in tracks if track.poses]
+                pose = _read(frame, region)
+                if pose is None or _known(pose, found):
+                    continue
+                near = [track for track in missing if _same(region, track.region)]
+                track = near[0] if near else Track(region)
+                if near:
+                    missing.remove(track)
+                elif len(found) >= self.max_people:
+                    worst = min(found, key=lambda each: each.quality)
+                    if quality(pose) < _BETTER * worst.quality:
+                        continue
+                    found.remove(worst)
+                    self._live.remove(worst)
+                if track not in self._live:
+                    self._live.append(track)
+                    self.tracks.append(track)
+                self._accept(track, pose, time)
+                found.append(track)
+            if found:
+                return
+
+    def _accept(self, track: Track, pose: Poses, time: float) -> None:
+        track.poses[self._number] = pose
+        track.region = pose.next_regions[0]
+        track.quality, track.seen = quality(pose), time
 
 
-def _read(track: _Track, frame: np.ndarray, number: int, time: float) -> bool:
-    """Read a frame where a track leads; returns whether the person is there."""
-    pose = blazepose.read([frame], track.region[None])
-    if pose.presence[0] < blazepose.MIN_PRESENCE:
-        track.lost_since = time
-        return False
-    track.poses[number] = pose
-    track.region, track.lost_since = pose.next_regions[0], None
-    return True
+def quality(pose: Poses) -> float:
+    """How surely the first pose is a person's: presence times the mean visibility of the torso."""
+    return float(pose.presence[0] * pose.visibility[0, list(_TORSO)].mean())
 
 
-def _resume(region: np.ndarray, tracks: Sequence[_Track], time: float) -> _Track | None:
-    """Find who was lost close to a region, and go on from there."""
-    for track in tracks:
-        lost = track.lost_since is not None and time - track.lost_since <= LOST_AFTER_SECONDS
-        if lost and _same(region, track.region):
-            track.region = region
-            return track
-    return None
+def _read(frame: np.ndarray, region: np.ndarray) -> Poses | None:
+    """Read a region, if it shows a person."""
+    pose = blazepose.read([frame], region[None])
+    present = pose.presence[0] >= blazepose.MIN_PRESENCE and quality(pose) >= MIN_QUALITY
+    return pose if present else None
+
+
+def _known(pose: Poses, tracks: Sequence[Track]) -> bool:
+    return any(_same(pose.next_regions[0], track.region) for track in tracks)
 
 
 def _same(one: np.ndarray, other: np.ndarray) -> bool:
@@ -132,38 +189,39 @@ def _same(one: np.ndarray, other: np.ndarray) -> bool:
     return large <= _SAME_SIZE * small and distance < _SAME_DISTANCE * large
 
 
-def _without_doubles(live: Sequence[_Track]) -> list[_Track]:
-    """Drop whoever turned out to be an earlier one's person."""
-    kept: list[_Track] = []
-    for track in live:
-        if not any(_same(track.region, other.region) for other in kept):
-            kept.append(track)
-    return kept
+def _is_due(time: float, last: float) -> bool:
+    return time - last >= SEARCH_EVERY_SECONDS - 1e-6
 
 
-def _extend_backward(
-    track: _Track, frames: Sequence[np.ndarray] | np.ndarray, tracks: Sequence[_Track]
-) -> None:
-    """Read the frames before the first sighting, until the person is gone or somebody else's."""
-    first = min(track.poses)
-    region = track.poses[first].next_regions
-    for number in range(first - 1, -1, -1):
-        known = [other.poses[number] for other in tracks if number in other.poses]
-        if any(_same(region[0], pose.next_regions[0]) for pose in known):
-            return
-        pose = blazepose.read([frames[number]], region)
-        if pose.presence[0] < blazepose.MIN_PRESENCE:
-            return
-        track.poses[number] = pose
-        region = pose.next_regions
+def _further_views(frame: np.ndarray) -> list[Float[np.ndarray, " 4"]]:
+    """Give a smaller picture, for people cut off at its edge, and both sides up, for who lies."""
+    x, y, side, _ = blazepose.whole(frame)
+    views = [(x, y, _MARGIN * side, 0), (x, y, side, -np.pi / 2), (x, y, side, np.pi / 2)]
+    return [np.array(view, np.float32) for view in views]
 
 
-def _pack(tracks: list[_Track], num_frames: int, max_people: int, height: int) -> Landmarks:
+def _extend_backward(tracks: Sequence[Track], frames: Frames) -> None:
+    """Read the frames before a first sighting, until the person is gone or somebody else's."""
+    for track in tracks:
+        first = min(track.poses)
+        region = track.poses[first].next_regions[0]
+        for number in range(first - 1, -1, -1):
+            pose = _read(frames[number], region)
+            known = [each.poses[number] for each in tracks if number in each.poses]
+            if pose is None or any(
+                _same(pose.next_regions[0], each.next_regions[0]) for each in known
+            ):
+                break
+            track.poses[number] = pose
+            region = pose.next_regions[0]
+
+
+def _pack(tracks: Sequence[Track], num_frames: int, max_people: int, height: int) -> Landmarks:
     """Place the most prominent track first, others where a place is free."""
     shape = (num_frames, max_people, NUM_LANDMARKS)
     points, world = np.zeros((*shape, 3), np.float32), np.zeros((*shape, 3), np.float32)
     visibility, presence = np.zeros(shape, np.float32), np.zeros(shape[:2], np.float32)
-    for track in sorted(tracks, key=_Track.prominence, reverse=True):
+    for track in sorted(tracks, key=Track.prominence, reverse=True):
         numbers = list(track.poses)
         free = [place for place in range(max_people) if not presence[numbers, place].any()]
         for number, pose in track.poses.items() if free else ():
