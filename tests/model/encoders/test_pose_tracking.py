@@ -12,9 +12,10 @@ HEIGHT, WIDTH = 90, 160
 class Scene:
     """People where functions put them; a frame's first pixel is its number."""
 
-    def __init__(self, *people, seen_by_detector=lambda number: True):
+    def __init__(self, *people, seen_by_detector=lambda number, view: True, visibility=1.0):
         self.people = people
         self.seen_by_detector = seen_by_detector
+        self.visibility = visibility
 
     def frames(self, number):
         frames = np.zeros((number, HEIGHT, WIDTH, 3), np.uint8)
@@ -28,7 +29,8 @@ class Scene:
 
     def detect(self, frame, view):
         regions = self.regions(frame)
-        regions = regions if self.seen_by_detector(int(frame[0, 0, 0])) else regions[:0]
+        if not self.seen_by_detector(int(frame[0, 0, 0]), view):
+            regions = regions[:0]
         return regions, np.ones(len(regions), np.float32)
 
     def read(self, frames, regions):
@@ -40,7 +42,7 @@ class Scene:
         near.sort(key=lambda p: np.hypot(*(p[:2] - region[:2])))
         person = near[0] if near else region
         points = np.tile(np.append(person[:2], 0), (33, 1))
-        return points, np.ones(33), points, np.float32(len(near) > 0), person
+        return points, np.full(33, self.visibility), points, np.float32(len(near) > 0), person
 
 
 @pytest.fixture
@@ -54,7 +56,9 @@ def follow(monkeypatch):
 
 
 def test_a_person_is_followed_though_seen_by_the_detector_only_once(follow):
-    scene = Scene(lambda number: (40 + number, 50, 60, 0), seen_by_detector=lambda n: n == 10)
+    scene = Scene(
+        lambda number: (40 + number, 50, 60, 0), seen_by_detector=lambda number, view: number == 10
+    )
     found = follow(scene)
     assert (found.presence == 1).all()
     np.testing.assert_allclose(found.points[:, 0, 0, 0], (40 + np.arange(20)) / HEIGHT, rtol=1e-5)
@@ -79,6 +83,34 @@ def test_who_is_lost_for_a_moment_stays_the_same_person(follow):
     found = follow(hidden, max_people=2)
     assert (found.presence[:, 0] == 1).sum() == 16
     assert not found.presence[:, 1].any()
+
+
+@pytest.mark.parametrize(
+    "seen", [lambda view: view[3] > 1, lambda view: view[3] < -1, lambda view: view[2] > WIDTH]
+)
+def test_a_person_is_found_who_lies_or_is_cut_off(follow, seen):
+    scene = Scene(lambda number: (80, 45, 60, 0), seen_by_detector=lambda number, view: seen(view))
+    assert (follow(scene).presence == 1).all()
+
+
+def test_a_thing_without_a_visible_torso_is_no_person(follow):
+    assert not follow(Scene(lambda number: (80, 45, 60, 0), visibility=0.2)).presence.any()
+
+
+def test_a_thing_that_looks_like_a_person_for_a_moment_is_none(follow):
+    scene = Scene(lambda number: (80, 45, 60, 0) if number < 2 else None)
+    assert not follow(scene).presence.any()
+
+
+def test_a_clip_read_frame_by_frame_finds_the_same(monkeypatch):
+    scene = Scene(lambda number: (40 + number, 50, 60, 0))
+    monkeypatch.setattr(blazepose, "detect", scene.detect)
+    monkeypatch.setattr(blazepose, "read", scene.read)
+    tracker = tracking.PoseTracker()
+    for number, frame in enumerate(scene.frames(20)):
+        tracker.update(frame, number / 10)
+    (track,) = tracker.tracks
+    assert list(track.poses) == list(range(20))
 
 
 def test_nobody_leaves_zeros(follow):
