@@ -69,7 +69,7 @@ def detect(
     """
     view = whole(frame) if view is None else view
     crop = _crop(frame, view, _DETECTOR_SIDE, outside="zeros")
-    boxes, scores = _session("detector.onnx.gz").run(None, {"frames": crop[None]})
+    boxes, scores = _run("detector.onnx.gz", ["boxes", "scores"], crop[None])
     scores = _sigmoid(scores[0, :, 0])
     likely = scores >= min_score
     decoded = boxes[0, likely] / _DETECTOR_SIDE
@@ -93,7 +93,7 @@ def read(frames: Sequence[Frame], regions: Regions) -> Poses:
         [_crop(*each, _REGION_SIDE, "border") for each in zip(frames, regions, strict=True)]
     )
     names = ["landmarks", "presence", "heatmaps", "world_landmarks"]
-    raw, presence, heatmaps, world = _session("landmarks.onnx").run(names, {"frames": crops})
+    raw, presence, heatmaps, world = _run("landmarks.onnx", names, crops)
     raw = raw.reshape(len(crops), -1, 5)
     points = _refine(raw[..., :3] / _REGION_SIDE, heatmaps)
     points[..., :2] -= 0.5
@@ -108,6 +108,10 @@ def read(frames: Sequence[Frame], regions: Regions) -> Poses:
         presence[:, 0],
         _regions(points[:, NUM_LANDMARKS, :2], points[:, NUM_LANDMARKS + 1, :2]),
     )
+
+
+def _run(file: str, outputs: list[str], frames: np.ndarray) -> list[np.ndarray]:
+    return [np.asarray(output) for output in _session(file).run(outputs, {"frames": frames})]
 
 
 @functools.cache
