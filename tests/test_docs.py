@@ -27,5 +27,23 @@ def test_every_fault_has_its_row():
     ]
 
 
+def test_every_step_of_the_architecture_names_a_file_and_a_name_in_it():
+    text = (ROOT / "docs/architecture.md").read_text("utf-8")
+    steps = re.findall(r"^\| \d+ \| .+ \| (.+) \|$", text, re.MULTILINE)
+    checked, missing = 0, []
+    for where in steps:
+        code = ""
+        for word in re.findall(r"`([^`]+)`", where):
+            if word.endswith(".py"):
+                code = (ROOT / "src/actionclip" / word).read_text("utf-8")
+                continue
+            checked += 1
+            name = word.rsplit(".", 1)[-1]
+            if not re.search(rf"^\s*(def|class) {name}\b", code, re.MULTILINE):
+                missing.append(f"{where}: {word}")
+    assert (len(steps), missing) == (24, [])
+    assert checked > 24
+
+
 def _faults() -> str:
     return (ROOT / "docs/faults.md").read_text("utf-8")
