@@ -31,7 +31,7 @@ from actionclip.data import augmentation
 from actionclip.data.annotations import Annotations, Example
 from actionclip.data.augmentation import Augmentation
 from actionclip.data.clips import Sampling
-from actionclip.data.dataset import Augmented, Sample, TestViews, TrainingClips
+from actionclip.data.dataset import Sample, TestViews, TrainingClips
 from actionclip.video import sampling, transforms
 from actionclip.video.decoder import SHARED_DECODER
 
@@ -109,10 +109,10 @@ def ours(path: Path, chosen: Sampling) -> torch.Tensor:
 
 def ours_for_training(path: Path) -> torch.Tensor:
     """Train as this project does, colours and grey included, which PIL is spared."""
-    transform = Augmented(Augmentation(SIZE, randaugment=False))
+    transform = Augmentation(SIZE, randaugment=False)
     data_set = as_data_set(path)
     return clip_of(
-        TrainingClips(data_set, Sampling(NUM_FRAMES), transform, short_side=SHORT_SIDE)[0]
+        TrainingClips(data_set, Sampling(NUM_FRAMES), transform, short_side=SHORT_SIDE)[0, 0]
     )
 
 

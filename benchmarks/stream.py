@@ -30,10 +30,9 @@ import av
 
 from actionclip import Recognizer
 from actionclip.timeline import file
-from actionclip.timeline.arrivals import Watching
 from actionclip.timeline.moments import Ended, Event, Moment, Slot
 from actionclip.timeline.settings import Settings
-from actionclip.timeline.watch import watch
+from actionclip.timeline.watch import Watching, watch
 from actionclip.video import decode, timetable
 from actionclip.video.connection import parse_address
 

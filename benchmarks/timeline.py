@@ -26,7 +26,7 @@ from torch import Tensor
 
 from actionclip.core import encode
 from actionclip.recognizer import Recognizer
-from actionclip.timeline import windows
+from actionclip.timeline import engine
 from actionclip.timeline.settings import Settings
 from actionclip.video import decode, transforms
 
@@ -66,10 +66,10 @@ def encode_each_window(recognizer: Recognizer, video: Path, settings: Settings) 
     found = [
         window
         for slots in range(1, num_slots + 1)
-        for window in windows.ending_with(slots, settings.window_slots)
+        for window in engine.windows_ending_with(slots, settings.window_slots)
     ]
     for first_slot, end_slot in found:
-        steps = windows.clip_steps(first_slot * stride, end_slot * stride, model.config.num_frames)
+        steps = engine.clip_steps(first_slot * stride, end_slot * stride, model.config.num_frames)
         seconds = [step / rate for step in steps]
         frames = decode.read_frames_at(video, seconds, short_side)
         clip = transforms.test_clip(frames, short_side, image_size)

@@ -157,12 +157,12 @@ def test_a_data_set_of_them_is_checked_and_read(hostile_files, tmp_path, monkeyp
     assert all("\n" not in reason for reason in unreadable.values())
     annotations = reading.collect(tmp_path / "data", Problems())
     num_examples = len(annotations.examples)
-    for dataset in (
-        TestViews(annotations, Sampling(2), 16, 16),
-        TrainingClips(annotations, Sampling(2), Cropped(16), short_side=16),
-    ):
-        loader = Loader(dataset, [range(num_examples)], damaged_limit=1.0)
-        [batch] = loader
+    views = TestViews(annotations, Sampling(2), 16, 16)
+    drawn = TrainingClips(annotations, Sampling(2), Cropped(16), short_side=16)
+    places = range(num_examples)
+    for dataset, keys in ((views, places), (drawn, [(place, 0) for place in places])):
+        loader = Loader(dataset, damaged_limit=1.0)
+        [batch] = loader.read([keys])
         assert len(batch.clips) + len(loader.damaged) == num_examples
         assert 50 < len(loader.damaged) < 150
     SHARED_DECODER.close()

@@ -6,8 +6,8 @@ import pytest
 
 from actionclip import Prediction, Recognizer
 from actionclip.text import prompts
-from actionclip.timeline.arrivals import Watching
 from actionclip.timeline.moments import Ended
+from actionclip.timeline.watch import Watching
 
 LABELS = ["a square that moves", "cooking in a kitchen", "swimming"]
 

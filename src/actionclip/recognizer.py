@@ -24,10 +24,10 @@ from actionclip.core.scoring import Answer, Prediction, Threshold
 from actionclip.model import hub
 from actionclip.model.actionclip import ActionCLIP
 from actionclip.timeline import file, watch
-from actionclip.timeline.arrivals import Note, Watching
 from actionclip.timeline.file import Timeline
 from actionclip.timeline.moments import Event, Moment
 from actionclip.timeline.settings import Settings
+from actionclip.timeline.watch import Note, Watching
 from actionclip.video import sampling, transforms
 from actionclip.video.connection import parse_address
 from actionclip.video.decoder import Decoder, VideoInfo, prefetch_frames

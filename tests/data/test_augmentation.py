@@ -47,16 +47,15 @@ def test_a_clip_depends_on_its_own_seed_and_on_nothing_else(still_clip):
     augment = Augmentation(SIZE)
     alone = augment.augment_clip(still_clip, seed=5)
     torch.manual_seed(99)
-    in_batch = augment.augment_clips(still_clip.expand(3, -1, -1, -1, -1), [1, 5, 7], [True] * 3)
-    torch.testing.assert_close(in_batch[1], alone, rtol=0, atol=0)
+    augment.augment_clip(still_clip, seed=1)
+    torch.testing.assert_close(augment.augment_clip(still_clip, 5), alone, rtol=0, atol=0)
     other_process = pickle.loads(pickle.dumps(augment))
     torch.testing.assert_close(other_process.augment_clip(still_clip, 5), alone, rtol=0, atol=0)
 
 
-def test_clips_of_a_batch_are_changed_in_different_ways(still_clip):
-    clips = still_clip.expand(8, -1, -1, -1, -1)
-    augmented = Augmentation(SIZE).augment_clips(clips, list(range(8)), [True] * 8)
-    assert len({clip.sum().item() for clip in augmented}) == 8
+def test_other_seeds_change_a_clip_in_other_ways(still_clip):
+    augment = Augmentation(SIZE)
+    assert len({augment.augment_clip(still_clip, seed).sum().item() for seed in range(8)}) == 8
 
 
 def test_the_global_generator_is_left_where_it_was(still_clip):
@@ -76,7 +75,7 @@ def test_every_second_clip_is_mirrored_and_nothing_else_depends_on_it(still_clip
     augment = without_colours()
     mirrored = 0
     for seed in range(100):
-        kept = augment.augment_clip(still_clip, seed, flip=False)
+        kept = augment.augment_clip(still_clip, seed, mirror=False)
         free = augment.augment_clip(still_clip, seed)
         assert not is_mirrored(kept)
         mirrored += is_mirrored(free)
@@ -87,7 +86,7 @@ def test_every_second_clip_is_mirrored_and_nothing_else_depends_on_it(still_clip
 def test_without_a_mirror_left_stays_left_whatever_else_is_drawn(still_clip):
     augment = Augmentation(SIZE)
     augment.randaugment = None  # it may invert what is dark and what is light
-    assert not any(is_mirrored(augment.augment_clip(still_clip, s, flip=False)) for s in SEEDS)
+    assert not any(is_mirrored(augment.augment_clip(still_clip, s, mirror=False)) for s in SEEDS)
 
 
 def test_crops_have_ten_shapes_and_lie_in_thirteen_places():
@@ -117,7 +116,7 @@ def test_a_clip_is_cut_to_one_of_the_crops_and_scaled(still_clip):
     ]
     drawn = set()
     for seed in SEEDS:
-        cropped = augment.augment_clip(still_clip, seed, flip=False)
+        cropped = augment.augment_clip(still_clip, seed, mirror=False)
         drawn |= {i for i, crop in enumerate(possible) if torch.equal(crop, cropped)}
     assert len(drawn) > len(SEEDS) / 2
 
@@ -147,9 +146,9 @@ def test_one_clip_in_five_is_grey_and_one_in_six_keeps_its_colours():
 def test_randaugment_changes_every_clip_and_can_be_left_out(still_clip):
     with_it, without = without_colours(randaugment=True), without_colours()
     for seed in SEEDS:
-        changed = with_it.augment_clip(still_clip, seed, flip=False)
+        changed = with_it.augment_clip(still_clip, seed, mirror=False)
         same_as_crop = [
-            torch.equal(changed, without.augment_clip(still_clip, other, flip=False))
+            torch.equal(changed, without.augment_clip(still_clip, other, mirror=False))
             for other in range(5)
         ]
         assert not any(same_as_crop)

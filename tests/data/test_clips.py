@@ -102,10 +102,10 @@ def test_times_of_a_part_are_those_of_an_uneven_video(uneven, start, end, span):
 
 def test_the_wanted_frames_are_given_unless_only_keyframes_are_read(moving_square):
     wanted = np.array([2, 9])
-    numbers, seconds = clips.given(part(moving_square), wanted, Sampling(2))
+    numbers, seconds = clips.nearest(part(moving_square), wanted, Sampling(2))
     assert numbers.tolist() == [2, 9]
     assert seconds.tolist() == [0, 0]
-    numbers, seconds = clips.given(part(moving_square), wanted, Sampling(2, "keyframes"))
+    numbers, seconds = clips.nearest(part(moving_square), wanted, Sampling(2, "keyframes"))
     assert numbers.tolist() == [0, 0]  # the only keyframe of the video
     assert seconds == pytest.approx([0.2, 0.9])
 
@@ -113,7 +113,7 @@ def test_the_wanted_frames_are_given_unless_only_keyframes_are_read(moving_squar
 def test_each_extracted_frame_is_a_keyframe(tmp_path):
     naming = FrameFolder("img_{:05d}.png", 1, 20)
     extracted = Example(tmp_path, ("run",), "train", "here", frames=naming)
-    numbers, seconds = clips.given(extracted, np.array([2, 9]), Sampling(2, "keyframes"))
+    numbers, seconds = clips.nearest(extracted, np.array([2, 9]), Sampling(2, "keyframes"))
     assert numbers.tolist() == [2, 9]
     assert seconds.tolist() == [0, 0]
 

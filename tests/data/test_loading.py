@@ -23,39 +23,37 @@ def clips(folder) -> TrainingClips:
 
 def test_every_example_comes_once_and_the_last_batch_may_be_smaller(folder):
     views = TestViews(reading.read(folder), Sampling(2), 36, 32)
-    loader = Loader(views, loading.split(range(8), 3, 2, 100))
-    batches = list(loader)
+    batches = list(Loader(views).read(loading.split(range(8), 3, 2, 100)))
     assert [len(batch.examples) for batch in batches] == [3, 3, 2]
     assert torch.cat([batch.examples for batch in batches]).tolist() == list(range(8))
     assert batches[0].clips.shape == (3, 1, 2, 3, 32, 32)
-    assert batches[0].labels.shape == (3, 2)
 
 
 def test_the_number_of_workers_changes_nothing(folder):
     keys = [[(3, 11), (0, 12)], [(1, 13)]]
-    alone = list(Loader(clips(folder), keys))
-    helped = list(Loader(clips(folder), keys, num_workers=2))
+    alone = list(Loader(clips(folder)).read(keys))
+    helped = list(Loader(clips(folder), num_workers=2).read(keys))
     for here, there in zip(alone, helped, strict=True):
         assert all(torch.equal(*pair) for pair in zip(here, there, strict=True))
 
 
-def test_workers_that_stay_see_the_next_epoch(folder):
+def test_workers_that_stay_read_the_next_pass(folder):
     dataset = clips(folder)
-    loader = Loader(dataset, loading.split(range(8), 4, 2, 100), num_workers=1)
-    first = next(iter(loader)).clips
-    list(loader)
-    dataset.set_epoch(1)
-    again = list(loader)
-    assert not torch.equal(again[0].clips, first)
-    assert torch.equal(again[0].clips, next(iter(Loader(dataset, [[0, 1, 2, 3]]))).clips)
+    loader = Loader(dataset, num_workers=1)
+    [first] = loader.read([[(0, 1), (1, 1)]])
+    [again] = loader.read([[(0, 2), (1, 2)]])
+    assert not torch.equal(again.clips, first.clips)
+    [alone] = Loader(dataset).read([[(0, 2), (1, 2)]])
+    assert torch.equal(again.clips, alone.clips)
 
 
 def test_a_damaged_video_is_left_out_named_and_counted_once(folder, caplog):
     (folder / "run" / "2.mp4").write_bytes(b"broken")
     dataset = clips(folder)
-    loader = Loader(dataset, loading.split(range(8), 2, 2, 100), damaged_limit=0.2)
+    loader = Loader(dataset, damaged_limit=0.2)
+    batches = loading.split([(place, 0) for place in range(8)], 2, 2, 100)
     with caplog.at_level(logging.WARNING):
-        sizes = [len(batch.examples) for batch in loader] + [len(b.examples) for b in loader]
+        sizes = [len(batch.examples) for _ in range(2) for batch in loader.read(batches)]
     assert sorted(sizes) == [1, 1, 2, 2, 2, 2, 2, 2]
     assert caplog.text.count("2.mp4 is left out") == 1
     [damaged] = loader.damaged
@@ -64,34 +62,34 @@ def test_a_damaged_video_is_left_out_named_and_counted_once(folder, caplog):
 
 def test_how_far_keyframes_are_from_the_wanted_frames_is_told_once(folder, caplog):
     views = TestViews(reading.read(folder), Sampling(2, "keyframes"), 48, 32)
-    loader = Loader(views, loading.split(range(8), 3, 2, 100))
+    loader, batches = Loader(views), loading.split(range(8), 3, 2, 100)
     with caplog.at_level(logging.WARNING):
-        list(loader)
-        list(loader)
+        list(loader.read(batches))
+        list(loader.read(batches))
     # The only keyframe is at 0 s, wanted are frames 4 and 14 of 10 a second.
     assert caplog.text.count("0.90 s from them on average, 1.40 s at most, over 8 clips") == 1
     assert loader.time_errors.max_seconds == pytest.approx(1.4)
 
 
 def test_how_far_keyframes_are_is_told_before_a_long_pass_ends(folder, caplog, monkeypatch):
-    monkeypatch.setattr(loading, "TOLD_AFTER", 4)
+    monkeypatch.setattr(loading, "CLIPS_BEFORE_REPORT", 4)
     views = TestViews(reading.read(folder), Sampling(2, "keyframes"), 48, 32)
-    next(iter(Loader(views, loading.split(range(8), 4, 2, 100))))
+    next(Loader(views).read(loading.split(range(8), 4, 2, 100)))
     assert "over 4 clips" in caplog.text
 
 
 def test_nothing_is_told_of_keyframes_where_the_wanted_frames_are_read(folder, caplog):
     views = TestViews(reading.read(folder), Sampling(2), 48, 32)
-    list(Loader(views, loading.split(range(8), 4, 2, 100)))
+    list(Loader(views).read(loading.split(range(8), 4, 2, 100)))
     assert "keyframes" not in caplog.text
 
 
 def test_too_many_damaged_videos_stop_the_run(folder):
     for number in range(3):
         (folder / "run" / f"{number}.mp4").write_bytes(b"broken")
-    loader = Loader(clips(folder), loading.split(range(8), 1, 2, 100), damaged_limit=0.3)
+    loader = Loader(clips(folder), damaged_limit=0.3)
     with pytest.raises(ValueError, match="3 of 8 videos cannot be read, more than 30%"):
-        list(loader)
+        list(loader.read([[(place, 0)] for place in range(8)]))
 
 
 FEW_FILES = """
@@ -104,8 +102,8 @@ from actionclip.data.loading import Loader
 
 resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
 views = TestViews(reading.read(Path(sys.argv[1])), Sampling(2), 36, 32)
-loader = Loader(views, [list(range(24)), list(range(24, 48))], num_workers=2)
-print([len(batch.examples) for batch in loader])
+batches = Loader(views, num_workers=2).read([list(range(24)), list(range(24, 48))])
+print([len(batch.examples) for batch in batches])
 """
 
 
@@ -125,12 +123,12 @@ def test_a_batch_is_bounded_in_clips_and_in_frames_but_holds_one_clip_at_least()
 
 def test_batches_that_are_read_in_chunks_are_the_same(folder, monkeypatch):
     keys = [[(place, place) for place in range(7)], [(7, 7)]]
-    whole = list(Loader(clips(folder), keys))
+    whole = list(Loader(clips(folder)).read(keys))
     monkeypatch.setattr(loading, "CHUNK_FRAMES", 4)  # two clips
-    for one, other in zip(whole, Loader(clips(folder), keys), strict=True):
+    for one, other in zip(whole, Loader(clips(folder)).read(keys), strict=True):
         assert all(torch.equal(*pair) for pair in zip(one, other, strict=True))
 
 
 def test_pixels_are_sent_as_bytes_where_they_are_not_augmented(folder):
-    [batch] = Loader(clips(folder), [[0, 1]])
+    [batch] = Loader(clips(folder)).read([[(0, 0), (1, 0)]])
     assert batch.clips.dtype == torch.uint8

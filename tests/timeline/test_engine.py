@@ -1,3 +1,4 @@
+import doctest
 import itertools
 
 import numpy as np
@@ -7,8 +8,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from actionclip.timeline import windows
-from actionclip.timeline.engine import Engine
+from actionclip.timeline import engine
+from actionclip.timeline.engine import CutDetector, Engine, Window
 from actionclip.timeline.moments import Began, Ended, Slot
 from actionclip.timeline.settings import Settings
 
@@ -50,14 +51,14 @@ def noise(num_steps: int) -> Tensor:
 
 def run(model, score, features: Tensor, chosen: Settings, groups: list[int]) -> list:
     """Push the features in groups of these sizes, over and over."""
-    engine = Engine(model, LABELS, score, chosen)
+    finder = Engine(model, LABELS, score, chosen)
     events, step = [], 0
     sizes = itertools.cycle(groups)
     while step < len(features):
         size = next(sizes)
-        events += engine.push(step, features[step : step + size])
+        events += finder.push(step, features[step : step + size])
         step += size
-    return events + engine.finish()
+    return events + finder.finish()
 
 
 @SLOW
@@ -125,12 +126,12 @@ def test_a_video_shorter_than_a_window_gets_an_answer(model, score, num_steps):
 
 
 def test_a_gap_ends_what_is_open_and_no_window_reaches_over_it(model, score):
-    engine = Engine(model, LABELS, score, Settings())
-    events = engine.push(0, colours(("red", 8)))
-    after_gap = engine.push(20, colours(("red", 8)))
+    finder = Engine(model, LABELS, score, Settings())
+    events = finder.push(0, colours(("red", 8)))
+    after_gap = finder.push(20, colours(("red", 8)))
     assert moments(events) == []
     assert moments(after_gap) == [(0, 2, "red")]
-    assert moments(engine.finish()) == [(5, 7, "red")]
+    assert moments(finder.finish()) == [(5, 7, "red")]
     both = Engine(model, LABELS, score, Settings())
     alone = both.push(20, colours(("red", 8))) + both.finish()
     slots = [event for event in alone if isinstance(event, Slot)]
@@ -158,20 +159,20 @@ def test_every_frame_is_projected_once_however_many_windows_see_it(model, score)
 
 def test_memory_does_not_grow_with_the_video(model, score):
     chosen = Settings(cuts=False, smoothing_seconds=1.0, stride_seconds=0.5)
-    engine = Engine(model, LABELS, score, chosen)
+    finder = Engine(model, LABELS, score, chosen)
     for step in range(0, 400, 20):
-        engine.push(step, noise(20))
-    scene = engine._scene
+        finder.push(step, noise(20))
+    scene = finder._scene
     assert scene is not None
     assert len(scene._frames) == 8
-    assert len(scene._sums) <= 4
+    assert len(scene._scores) <= 4
     assert len(scene._means) <= 3
 
 
 def test_slots_and_moments_come_as_soon_as_they_are_certain(model, score):
     chosen = Settings(window_seconds=(1.0,), stride_seconds=0.5)
-    engine = Engine(model, LABELS, score, chosen)
-    told = [[type(event) for event in engine.push(step, colours(("red", 1)))] for step in range(8)]
+    finder = Engine(model, LABELS, score, chosen)
+    told = [[type(event) for event in finder.push(step, colours(("red", 1)))] for step in range(8)]
     # A slot of two steps is certain when the last window that covers it is complete.
     assert told[:3] == [[], [], []]
     assert told[3] == [Slot, Began]
@@ -185,7 +186,7 @@ def test_scores_are_the_mean_over_the_windows_that_cover_a_slot(model, score):
     frames = model.project(features[None])[0]
 
     def window(first_step: int, end_step: int) -> np.ndarray:
-        clip = frames[windows.clip_steps(first_step, end_step, model.config.num_frames)]
+        clip = frames[engine.clip_steps(first_step, end_step, model.config.num_frames)]
         return score(model.embed_frame_features(clip[None]))[0].double().numpy()
 
     slots = [event.scores for event in events if isinstance(event, Slot)]
@@ -201,3 +202,73 @@ def test_a_tower_that_looks_at_several_frames_is_refused(make_model, score, prom
     object.__setattr__(model.config, prompt, True)
     with pytest.raises(ValueError, match=f"several frames at once \\(visual prompt '{prompt}'"):
         Engine(model, LABELS, score, Settings())
+
+
+lengths_of_windows = st.lists(st.integers(1, 12), min_size=1, max_size=3)
+
+
+def all_windows(num_slots: int, lengths: list[int]) -> list[Window]:
+    """Let a scene grow and end."""
+    growing = [
+        window for n in range(num_slots) for window in engine.windows_ending_with(n + 1, lengths)
+    ]
+    return growing + engine.windows_at_the_end(num_slots, lengths)
+
+
+@pytest.mark.parametrize(
+    "function", [engine.windows_ending_with, engine.windows_at_the_end, engine.clip_steps]
+)
+def test_the_examples_hold(function):
+    [examples] = doctest.DocTestFinder().find(function, globs=vars(engine).copy())
+    assert doctest.DocTestRunner().run(examples).failed == 0
+
+
+@given(num_slots=st.integers(1, 40), lengths=lengths_of_windows)
+def test_every_slot_is_seen_by_every_length(num_slots, lengths):
+    for length in lengths:
+        found = all_windows(num_slots, [length])
+        assert {slot for start, end in found for slot in range(start, end)} == set(range(num_slots))
+
+
+@given(num_slots=st.integers(1, 40), length=st.integers(1, 12))
+def test_no_window_is_seen_twice_or_is_longer_than_it_may_be(num_slots, length):
+    found = all_windows(num_slots, [length])
+    assert len(set(found)) == len(found)
+    for start, end in found:
+        assert 0 <= start < end <= num_slots
+        assert min(num_slots, length / 2) <= end - start <= length
+
+
+@given(num_slots=st.integers(1, 40), length=st.integers(1, 12))
+def test_a_scene_backwards_has_the_same_windows_backwards(num_slots, length):
+    found = set(all_windows(num_slots, [length]))
+    assert {(num_slots - end, num_slots - start) for start, end in found} == found
+
+
+@pytest.mark.parametrize("num_frames", [1, 3, 8])
+def test_the_steps_of_a_clip_lie_in_its_window(num_frames):
+    steps = engine.clip_steps(5, 8, num_frames)
+    assert len(steps) == num_frames
+    assert min(steps) >= 5
+    assert max(steps) < 8
+
+
+def cuts(*frames: list[float]) -> list[int]:
+    detector = CutDetector()
+    return [number for number, frame in enumerate(frames) if detector.is_cut(torch.tensor(frame))]
+
+
+STILL, OTHER, BETWEEN = [1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [1.0, 0.8, 0.0]
+
+
+def test_another_picture_is_a_cut_and_the_first_is_none():
+    assert cuts(STILL, STILL, OTHER, OTHER, STILL) == [2, 4]
+
+
+def test_brightness_and_small_changes_are_none():
+    assert cuts(STILL, [0.2, 0.0, 0.0], BETWEEN, STILL) == []
+
+
+def test_what_never_rests_has_no_cuts_but_perhaps_the_first():
+    restless = torch.eye(12) + 0.4 * torch.eye(12).roll(1, dims=1)
+    assert len(cuts(*restless.tolist())) <= 1

@@ -16,11 +16,11 @@ from torch import Tensor, nn
 from actionclip.model.actionclip import ActionCLIP
 from actionclip.model.config import ModelConfig
 from actionclip.model.encoders.encoder import Encoder
-from actionclip.timeline import arrivals, file
-from actionclip.timeline.arrivals import Watching
+from actionclip.timeline import file
+from actionclip.timeline import watch as watching_module
 from actionclip.timeline.moments import Began, Ended, Event, Moment
 from actionclip.timeline.settings import Settings
-from actionclip.timeline.watch import watch
+from actionclip.timeline.watch import Watching, watch
 from actionclip.video.connection import parse_address
 
 COLOURS = {"red": (255, 0, 0), "green": (0, 255, 0), "blue": (0, 0, 255)}
@@ -154,7 +154,7 @@ def test_the_same_film_from_a_server_and_from_a_pipe_has_the_same_moments(
 def test_each_connection_has_the_moments_of_a_file_that_holds_what_came(
     model, server, folder, film, monkeypatch
 ):
-    monkeypatch.setattr(arrivals, "_FIRST_WAIT_SECONDS", 0.1)
+    monkeypatch.setattr(watching_module, "_FIRST_WAIT_SECONDS", 0.1)
     notes: list[str] = []
     found: list[Event] = []
     with pytest.raises(ConnectionError, match="404 Not Found"):
@@ -244,7 +244,7 @@ def test_a_file_that_is_no_video_is_a_mistake(model, tmp_path):
 
 
 def test_waits_grow_to_a_limit_and_are_never_the_same():
-    waits = arrivals._waits()
+    waits = watching_module._waits()
     seconds = [next(waits) for _ in range(50)]
     assert 0.5 <= seconds[0] <= 1
     assert all(15 <= wait <= 30 for wait in seconds[10:])

@@ -16,7 +16,7 @@ from actionclip.data.dataset import Cropped, TrainingClips
 from actionclip.data.loading import Loader
 
 PACKAGE = Path(actionclip.__file__).parent
-ENCODE = {"timeline/cutting.py", "data/stick_figures/dataset.py"}
+ENCODE = {"timeline/export.py", "data/stick_figures/dataset.py"}
 """What writes videos."""
 DOOR = {"connection", "decoder", "files", "sampling", "transforms"}
 """Modules of `video` for the rest of the package; the others run in the limited process."""
@@ -93,5 +93,5 @@ def test_the_commands_decode_in_other_processes(run, squares, tiny_clip):
 
 def test_clips_to_train_on_are_decoded_in_other_processes(run, squares):
     dataset = TrainingClips(reading.read(squares), Sampling(2), Cropped(16), short_side=16)
-    [batch] = Loader(dataset, [range(4)])
+    [batch] = Loader(dataset).read([[(place, 0) for place in range(4)]])
     assert len(batch.clips) == 4

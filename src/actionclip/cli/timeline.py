@@ -63,7 +63,7 @@ def timeline(
     num_steps = round(decoder.probe(video).duration_seconds * rate)
 
     from actionclip.recognizer import Recognizer
-    from actionclip.timeline import cutting, export, page
+    from actionclip.timeline import export, page
 
     recognizer = Recognizer.load(model, device=device, decoders=[decoder])
     names = recognizer.choose_labels(names)
@@ -90,7 +90,7 @@ def timeline(
         terminal.note(f"the page is in {html}")
     if clips:
         with terminal.counter("cutting", "clips") as count:
-            cutting.cut_out(video, moments, clips, count, decoder)
+            export.write_clips(video, moments, clips, count, decoder)
         terminal.note(f"{len(moments)} clips are in {clips}")
     if not (as_json or csv or srt or vtt or html or clips):
         _print_table(video, moments)

@@ -63,14 +63,13 @@ def watch(
     least = terminal.score(threshold)
     names, sentences = options.read_question(labels, label or [], templates, model)
 
-    from actionclip.timeline.arrivals import Watching
     from actionclip.timeline.settings import Settings
 
     settings = Settings(rate, tuple(window or Settings.window_seconds), stride)
-    watching = Watching(realtime, max_delay, timeout, retries)
     with _stopping_on_signals() as stopped:
         from actionclip.recognizer import Recognizer
         from actionclip.timeline.moments import Slot
+        from actionclip.timeline.watch import Watching
 
         events = Recognizer.load(model, device=device).watch(
             source,
@@ -78,7 +77,7 @@ def watch(
             sentences,
             threshold=least,
             settings=settings,
-            watching=watching,
+            watching=Watching(realtime, max_delay, timeout, retries),
             on_note=terminal.note,
             is_stopped=stopped.is_set,
         )

@@ -87,6 +87,20 @@ def project_views(model: ActionCLIP, features: Float[Tensor, "B V T E"]) -> Floa
     return clip_features.unflatten(0, features.shape[:2])
 
 
+def project_frames(model: ActionCLIP, features: Float[Tensor, "T E"]) -> Float[Tensor, "T D"]:
+    """Project the vision features of frames, on the model's device."""
+    with torch.inference_mode():
+        return model.project(features[None].to(device_of(model)))[0]
+
+
+def embed_frame_features(
+    model: ActionCLIP, frame_features: Float[Tensor, "B T D"]
+) -> Float[Tensor, "B D"]:
+    """Embed clips of projected frames."""
+    with torch.inference_mode():
+        return model.embed_frame_features(frame_features)
+
+
 def stream_features(
     model: ActionCLIP, batches: Iterable[UInt8[np.ndarray, "T H W 3"]]
 ) -> Generator[Float[Tensor, "T E"]]:

@@ -2,14 +2,14 @@
 
 The steps are those of the official code (utils/Augmentation.py), in its order: RandAugment on whole
 frames, a crop in one of four scales, a mirror image, colour jitter, grey, with its probabilities.
-Two things differ. What is drawn holds for the whole clip, so that nothing moves but what moved; the
+Two things differ. Random choices hold for the whole clip, so that nothing moves but what moved; the
 official code draws RandAugment and the strengths of the jitter for each frame. And the operations
 are kornia's: at magnitude 9 posterize keeps 6 bits, not 1; brightness is added, not multiplied;
 contrast multiplies without regard to the mean; solarize draws its threshold; there is no cutout.
 `official_augmentation` equals the official code. Works on the device that the clip is on.
 
 Shapes:
-    B: clips   T: frames of a clip   H W: pixels   S: pixels, of the model
+    T: frames of a clip   H W: pixels   S: pixels, of the model
 """
 
 from __future__ import annotations
@@ -17,25 +17,28 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, TypeVar
 
+import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, UInt8
 from kornia.augmentation import AugmentationSequential, ColorJitter, RandomGrayscale
 from kornia.augmentation.auto import RandAugment
 from torch import Tensor
 from torch.nn import functional as F
 
+from actionclip.video import transforms
+
 SCALES = (1, 0.875, 0.75, 0.66)
 """Of a crop's sides to the short side of the frame."""
 MAX_SCALES_APART = 1
-"""How many places in `SCALES` height and width may lie apart."""
+"""How many positions in `SCALES` height and width may be apart."""
 SNAP_PIXELS = 3
 """A side nearer than this to the model's size becomes the model's size: nothing is rescaled."""
-PLACES = (
+POSITIONS = (
     *((0, 0), (0, 4), (4, 0), (4, 4), (2, 2)),
     *((2, 0), (2, 4), (4, 2), (0, 2)),
     *((1, 1), (1, 3), (3, 1), (3, 3)),
 )
-"""Where a crop may lie, down and across, in quarters of the room that it has."""
+"""Of a crop, down and across, in quarters of the room that it has."""
 
 NUM_OPERATIONS, MAGNITUDE = 2, 9
 """RandAugment's N and M; the magnitude goes up to 30."""
@@ -64,7 +67,7 @@ _Choice = TypeVar("_Choice")
 
 
 class Augmentation:
-    """Draws what happens to a clip from the clip's seed, and from nothing else."""
+    """Augments a clip; everything random comes from the clip's seed."""
 
     def __init__(self, size: int, *, randaugment: bool = True) -> None:
         """Set what is the same for all clips.
@@ -83,46 +86,40 @@ class Augmentation:
             RandomGrayscale(p=0.2, same_on_batch=True),
         )
 
+    def __call__(
+        self, frames: UInt8[np.ndarray, "T H W 3"], seed: int, mirror: bool
+    ) -> Float[Tensor, "T 3 {self.size} {self.size}"]:
+        """Augment decoded frames; see `augment_clip`."""
+        return self.augment_clip(transforms.to_clip(frames), seed, mirror=mirror)
+
     def augment_clip(
-        self, clip: Float[Tensor, "T 3 H W"], seed: int, *, flip: bool = True
+        self, clip: Float[Tensor, "T 3 H W"], seed: int, *, mirror: bool = True
     ) -> Float[Tensor, "T 3 {self.size} {self.size}"]:
         """Augment a clip, RGB in 0…1, every frame of it in the same way.
 
-        kornia draws from torch's global generator, so that one is seeded here, and afterwards put
-        back where it was.
+        kornia uses torch's global generator, so that one is seeded here, and restored afterwards.
 
         Args:
             clip: frames larger or smaller than the model's.
             seed: the same seed does the same to any clip of this size.
-            flip: whether the mirror image, drawn for every second clip, shows the same action;
+            mirror: whether the mirror image, drawn for every second clip, shows the same action;
                 False for actions to the left or to the right.
         """
         with torch.random.fork_rng(devices=[]):
             torch.default_generator.manual_seed(seed)
             if self.randaugment is not None:
-                clip = _operate(self.randaugment, clip)
+                clip = _apply(self.randaugment, clip)
             height, width = clip.shape[-2:]
             top, left, high, wide = _one_of(crops(height, width, self.size))
             clip = clip[..., top : top + high, left : left + wide]
             clip = F.interpolate(clip, (self.size, self.size), mode="bilinear", antialias=True)
-            if _one_of([True, False]) and flip:
+            if _one_of([True, False]) and mirror:
                 clip = clip.flip(-1)
             return self.colours(clip).clamp(0, 1)
 
-    def augment_clips(
-        self, clips: Float[Tensor, "B T 3 H W"], seeds: Sequence[int], flips: Sequence[bool]
-    ) -> Float[Tensor, "B T 3 {self.size} {self.size}"]:
-        """Augment each clip of a batch as `augment_clip` would."""
-        return torch.stack(
-            [
-                self.augment_clip(clip, seed, flip=flip)
-                for clip, seed, flip in zip(clips, seeds, flips, strict=True)
-            ]
-        )
-
 
 def crops(height: int, width: int, size: int) -> list[tuple[int, int, int, int]]:
-    """List the crops of a frame, as likely as each other: top, left, height and width."""
+    """List the crops of a frame, equally likely: top, left, height and width."""
     sides = [int(min(height, width) * scale) for scale in SCALES]
     sides = [size if abs(side - size) < SNAP_PIXELS else side for side in sides]
     return [
@@ -130,12 +127,12 @@ def crops(height: int, width: int, size: int) -> list[tuple[int, int, int, int]]
         for row, high in enumerate(sides)
         for column, wide in enumerate(sides)
         if abs(row - column) <= MAX_SCALES_APART
-        for down, across in PLACES
+        for down, across in POSITIONS
     ]
 
 
-def _operate(randaugment: RandAugment, clip: Float[Tensor, "T 3 H W"]) -> Float[Tensor, "T 3 H W"]:
-    """Draw the operations for one frame and do them to all, which kornia has no option for."""
+def _apply(randaugment: RandAugment, clip: Float[Tensor, "T 3 H W"]) -> Float[Tensor, "T 3 H W"]:
+    """Draw the operations for one frame and apply them to all, which kornia has no option for."""
     drawn: list[Any] = randaugment.forward_parameters(torch.Size((1, *clip.shape[1:])))
     for parameters in (step.data for operation in drawn for step in operation.data):
         for name, value in parameters.items():

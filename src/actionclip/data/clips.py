@@ -1,11 +1,14 @@
-"""An example becomes frames: which of them make the clip is decided here, only those are decoded.
+"""An example becomes frames: the sampling chooses those that make the clip, and only they are read.
 
-Numbers of frames count from the start of the example's part of the video. Knows no labels, no
-augmentation.
+Numbers of frames count from the start of the video.
+
+Shapes:
+    T: frames of a clip   V: clips of an example   F: frames that are read   H W: pixels
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -26,51 +29,71 @@ class Sampling:
     """Of a clip, T."""
     kind: Literal["segments", "dense", "keyframes"] = "segments"
     """One frame of each of T equal parts, as in the paper; T frames close together; or like
-    segments, but for each frame the nearest keyframe is given, and nothing else is decoded."""
+    segments, but each frame is replaced by the nearest keyframe, and nothing else is decoded."""
     stride: int = sampling.DENSE_STRIDE
-    """Of dense sampling: each so many frames one is taken."""
+    """From one frame of dense sampling to the next."""
 
-    def random(self, available: int, generator: np.random.Generator) -> Int64[np.ndarray, " T"]:
+    def random(self, available: int, rng: np.random.Generator) -> Int64[np.ndarray, " T"]:
         """Draw the frames of a clip for training."""
         if self.kind == "dense":
-            return sampling.random_dense(available, self.num_frames, self.stride, generator)
-        return sampling.random_in_segments(available, self.num_frames, generator)
+            return sampling.random_dense(available, self.num_frames, self.stride, rng)
+        return sampling.random_in_segments(available, self.num_frames, rng)
 
     def windows(self, available: int, num_windows: int) -> Int64[np.ndarray, "V T"]:
-        """Give the frames of the clips for testing; one clip by segments has the official middles.
+        """Return the frames of the clips for testing; one clip by segments has the official middles.
 
-        Several clips by segments see the whole video each, at other places of the segments; dense
-        ones see other parts of it.
+        Several clips by segments span the whole video each, at other places of the segments; dense
+        ones are of different parts of it.
         """
         if self.kind == "dense":
             return sampling.dense(available, self.num_frames, self.stride, num_windows)
         return sampling.segment_windows(available, self.num_frames, num_windows)
 
 
-def span(example: Example) -> range:
-    """Give the numbers of the frames that belong to an example, one at least.
+def read_sampled(
+    example: Example,
+    chosen: Sampling,
+    choose: Callable[[int], Int64[np.ndarray, " F"]],
+    short_side: int | None,
+    scaling: Scaling = "decoder",
+) -> tuple[UInt8[np.ndarray, "F H W 3"], Float64[np.ndarray, " F"]]:
+    """Read the chosen frames of an example.
+
+    Args:
+        example: a video, a part of one, or a folder of pictures.
+        chosen: whether only keyframes are read.
+        choose: returns which of so many frames are wanted, by a method of `chosen`.
+        short_side: as in `read`.
+        scaling: as in `read`.
+
+    Returns:
+        The frames, and how many seconds each is away from the wanted one: 0 unless only keyframes
+        are read.
 
     Raises:
         FileNotFoundError: the video is gone.
         ValueError: it cannot be decoded.
     """
+    frames = span(example)
+    numbers, time_errors = nearest(example, choose(len(frames)) + frames.start, chosen)
+    return read(example, numbers, short_side, scaling), time_errors
+
+
+def span(example: Example) -> range:
+    """Return the numbers of the frames that belong to an example, one at least; may raise."""
     if example.frames is not None:
         return range(example.frames.num_frames)
     start_seconds = example.start_seconds or 0.0
     return SHARED_DECODER.frames_between(example.video, start_seconds, example.end_seconds)
 
 
-def given(
-    example: Example, wanted: Int64[np.ndarray, " T"], chosen: Sampling
-) -> tuple[Int64[np.ndarray, " T"], Float64[np.ndarray, " T"]]:
-    """Say which frames are to be read for the wanted ones, and how many seconds away they are.
+def nearest(
+    example: Example, wanted: Int64[np.ndarray, " F"], chosen: Sampling
+) -> tuple[Int64[np.ndarray, " F"], Float64[np.ndarray, " F"]]:
+    """Return which frames to read for the wanted ones, and how many seconds away they are.
 
-    They are the same, unless only keyframes are read: then the nearest one, which may lie just
-    outside the example's part of the video. Of extracted frames each is as good as a keyframe.
-
-    Raises:
-        FileNotFoundError: the video is gone.
-        ValueError: it cannot be decoded.
+    They are the same unless only keyframes are read; the nearest keyframe may be just outside the
+    example's part of the video. Every extracted frame counts as a keyframe.
     """
     if chosen.kind == "keyframes" and example.frames is None:
         return SHARED_DECODER.keyframes_near(example.video, wanted)
@@ -79,32 +102,14 @@ def given(
 
 def read(
     example: Example,
-    numbers: Int64[np.ndarray, " T"],
+    numbers: Int64[np.ndarray, " F"],
     short_side: int | None,
     scaling: Scaling = "decoder",
-) -> UInt8[np.ndarray, "T H W 3"]:
-    """Read frames of an example, scaled to a short side.
-
-    Args:
-        example: a video or a folder of pictures.
-        numbers: of the frames of its video.
-        short_side: None keeps the size.
-        scaling: what scales; see `Conventions.scaling`.
-
-    Raises:
-        FileNotFoundError: the video, or a picture of it, is gone.
-        ValueError: it cannot be decoded.
-    """
-    if scaling == "pillow":
-        frames = _read(example, numbers, None, scaling)
-        resize = transforms.resize_short_side_bicubic
-        return frames if short_side is None else resize(frames, short_side)
-    return _read(example, numbers, short_side, scaling)
-
-
-def _read(
-    example: Example, numbers: Int64[np.ndarray, " T"], short_side: int | None, scaling: Scaling
-) -> UInt8[np.ndarray, "T H W 3"]:
+) -> UInt8[np.ndarray, "F H W 3"]:
+    """Read frames by their numbers, scaled to a short side; None keeps their size."""
+    if scaling == "pillow" and short_side is not None:
+        full_size = read(example, numbers, None, scaling)
+        return transforms.resize_short_side_bicubic(full_size, short_side)
     if example.frames is None:
         return SHARED_DECODER.read_frames(example.video, numbers, short_side)
     naming, pictures = example.frames, {}
@@ -114,7 +119,6 @@ def _read(
             pictures[number] = SHARED_DECODER.read_picture(picture)
         else:
             [pictures[number]] = SHARED_DECODER.read_frames(picture, [0], short_side)
-    sizes = {picture.shape for picture in pictures.values()}
-    if len(sizes) > 1:
+    if len({picture.shape for picture in pictures.values()}) > 1:
         raise ValueError(f"{example.video}: pictures of several sizes; extract the frames again")
     return np.stack([pictures[number] for number in numbers.tolist()])

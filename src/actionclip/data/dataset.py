@@ -1,9 +1,12 @@
-"""Annotations become torch data sets: clips with their labels, for training and for testing.
+"""Annotations become torch data sets: clips, for training and for testing.
 
-What is drawn for a clip (frames, augmentation) depends on its seed alone, so neither the number of
-workers nor the order changes it. A video that cannot be read becomes a `Damage`, which `loading`
-counts. Where several samples are read, each video is decoded, in a process of its own, while the
-frames of the one before are augmented or cropped.
+A training clip (frames, augmentation) depends on its seed alone, so neither the number of workers
+nor the order changes it. A video that cannot be read becomes a `Damage`, which `loading` counts.
+Where several samples are read, the next video is decoded, in a process of its own, while the
+frames of one are augmented or cropped.
+
+Shapes:
+    T: frames of a clip   F: frames that are read   V: views, windows × crops   H W S: pixels
 """
 
 from __future__ import annotations
@@ -17,39 +20,41 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from jaxtyping import Float, Float64, Int, UInt8
+from jaxtyping import Float64, UInt8
 from torch import Tensor
 from torch.utils.data import Dataset
 
 from actionclip import conventions, prefetch
 from actionclip.conventions import Conventions
 from actionclip.data import clips
-from actionclip.data.annotations import Annotations, Example
-from actionclip.data.augmentation import Augmentation
+from actionclip.data.annotations import Annotations
 from actionclip.data.clips import Sampling
 from actionclip.video import transforms
 
 
 class Sample(NamedTuple):
-    """What the data sets give."""
+    """A clip, or the views, of an example."""
 
     clip: Tensor
-    """(T, 3, S, S) for training; (V, T, 3, S, S) for testing, V views = windows × crops. Pixels are
-    uint8, or float 0…1 where they were augmented."""
-    labels: Int[Tensor, " N"]
-    """1 for each label of the example."""
+    """(T, 3, S, S) for training; (V, T, 3, S, S) for testing. Pixels are uint8, or float 0…1 where
+    they were augmented."""
     example: int
-    """Its place in the annotations."""
+    """Its index in the annotations."""
     time_errors: Float64[np.ndarray, " F"]
-    """Of the F frames read: seconds to the wanted one; 0 unless only keyframes are decoded."""
+    """Of the frames read: seconds to the wanted one; 0 unless only keyframes are decoded."""
 
 
 class Damage(NamedTuple):
-    """Given instead of a sample if the video cannot be read."""
+    """Returned instead of a sample if the video cannot be read."""
 
     example: int
-    """Its place in the annotations."""
+    """Its index in the annotations."""
     reason: str
+
+
+Transform = Callable[[np.ndarray, int, bool], Tensor]
+"""Frames (T, H, W, 3), a seed, and whether the mirror image shows the same action, become the
+clip: `Augmentation`, `OfficialAugmentation` or `Cropped`."""
 
 
 @dataclass(frozen=True)
@@ -62,47 +67,35 @@ class Cropped:
     def __call__(
         self, frames: UInt8[np.ndarray, "T H W 3"], seed: int, mirror: bool
     ) -> UInt8[Tensor, "T 3 S S"]:
-        """Crop; nothing is drawn."""
+        """Crop; nothing is random."""
         rounding = self.conventions.crop_rounding
         return transforms.channels_first(transforms.centre_crop(frames, self.image_size, rounding))
 
 
-@dataclass(frozen=True)
-class Augmented:
-    """The clip with the paper's augmentation."""
-
-    augmentation: Augmentation
-
-    def __call__(
-        self, frames: UInt8[np.ndarray, "T H W 3"], seed: int, mirror: bool
-    ) -> Float[Tensor, "T 3 S S"]:
-        """Augment; everything is drawn from the seed."""
-        return self.augmentation.augment_clip(transforms.to_clip(frames), seed, flip=mirror)
-
-
-Transform = Callable[[np.ndarray, int, bool], Tensor]
-"""Frames, a seed, and whether the mirror image shows the same action, become the clip."""
-
-
-class _Read(NamedTuple):
-    """What is decoded of an example."""
+class _Decoded(NamedTuple):
+    """The frames of an example."""
 
     example: int
     frames: UInt8[np.ndarray, "F H W 3"]
     time_errors: Float64[np.ndarray, " F"]
-    pixel_seed: int
+    seed: int
+    """Of the transform."""
 
 
 Key = int | tuple[int, int]
-"""The place of an example in the annotations, or its place and a seed."""
+"""The index of an example in the annotations; for training, its index and a seed."""
 
 
 class Clips(Dataset[Sample | Damage], abc.ABC):
     """Samples are decoded, then transformed."""
 
-    annotations: Annotations
-    sampling: Sampling
-    frames_per_sample: int
+    def __init__(
+        self, annotations: Annotations, sampling: Sampling, short_side: int | None, num_clips: int
+    ) -> None:
+        self.annotations = annotations
+        self.sampling = sampling
+        self.short_side = short_side
+        self.frames_per_sample = sampling.num_frames * num_clips
 
     def __len__(self) -> int:
         return len(self.annotations.examples)
@@ -114,36 +107,32 @@ class Clips(Dataset[Sample | Damage], abc.ABC):
 
     def __getitems__(self, keys: Sequence[Key]) -> list[Sample | Damage]:
         """Return samples in the order of their keys."""
-        reading = prefetch.ordered_map(self._read_or_explain, keys, ThreadPoolExecutor(1), 1)
-        with closing(reading):
-            return [read if isinstance(read, Damage) else self._sample(read) for read in reading]
+        results = prefetch.ordered_map(self._decode_or_explain, keys, ThreadPoolExecutor(1), 1)
+        with closing(results):
+            return [
+                result
+                if isinstance(result, Damage)
+                else Sample(self._transform(result), result.example, result.time_errors)
+                for result in results
+            ]
 
-    def _read_or_explain(self, key: Key) -> _Read | Damage:
+    def _decode_or_explain(self, key: Key) -> _Decoded | Damage:
         try:
-            return self._read(key)
+            return self._decode(key)
         except (OSError, ValueError) as error:
             return Damage(key[0] if isinstance(key, tuple) else key, str(error))
 
-    def _sample(self, read: _Read) -> Sample:
-        labels = mark(self.annotations, self.annotations.examples[read.example])
-        return Sample(self._transform(read), labels, read.example, read.time_errors)
+    @abc.abstractmethod
+    def _decode(self, key: Key) -> _Decoded:
+        """Read the frames of a sample; may raise OSError and ValueError."""
 
     @abc.abstractmethod
-    def _read(self, key: Key) -> _Read:
-        """Decode what a sample needs.
-
-        Raises:
-            OSError: the video is gone.
-            ValueError: it cannot be decoded.
-        """
-
-    @abc.abstractmethod
-    def _transform(self, read: _Read) -> Tensor:
+    def _transform(self, decoded: _Decoded) -> Tensor:
         """Make the clip, or the views, of the frames."""
 
 
 class TrainingClips(Clips):
-    """A clip of each example, drawn anew for each seed."""
+    """Clips of examples, drawn from seeds: the keys are pairs of index and seed."""
 
     def __init__(
         self,
@@ -153,55 +142,43 @@ class TrainingClips(Clips):
         *,
         short_side: int | None = 256,
         one_sided: Collection[str] = (),
-        seed: int = 0,
         conventions: Conventions = conventions.DEFAULT,
     ) -> None:
-        """Take the examples as they are; nothing is opened yet.
+        """Set what is the same for all clips; nothing is opened yet.
 
         Args:
             annotations: those of one split, usually.
             sampling: which frames make a clip.
-            transform: makes the clip of the frames: `Augmented`, `Cropped`, `OfficialAugmentation`.
+            transform: makes the clip of the frames.
             short_side: to which frames are scaled; None keeps their size.
             one_sided: labels whose mirror image is another action, such as walking to the left.
-            seed: of clips that are asked for without one.
             conventions: how frames are scaled.
         """
-        self.annotations = annotations
-        self.sampling = sampling
+        super().__init__(annotations, sampling, short_side, num_clips=1)
         self.transform = transform
-        self.short_side = short_side
         self.one_sided = frozenset(one_sided)
-        self.seed = seed
-        self.frames_per_sample = sampling.num_frames
         self.conventions = conventions
-        self._epoch = torch.zeros((), dtype=torch.long).share_memory_()  # workers see it change
 
-    def set_epoch(self, epoch: int) -> None:
-        """Let clips that are asked for without a seed be drawn anew."""
-        self._epoch.fill_(epoch)
-
-    def _read(self, key: Key) -> _Read:
-        index, seed = key if isinstance(key, tuple) else (key, self._seed_of(key))
-        example = self.annotations.examples[index]
+    def _decode(self, key: Key) -> _Decoded:
+        assert isinstance(key, tuple)
+        index, seed = key
         frame_seed, pixel_seed = np.random.SeedSequence(seed).generate_state(2).tolist()
-        span = clips.span(example)
-        drawn = self.sampling.random(len(span), np.random.default_rng(frame_seed))
-        numbers, time_errors = clips.given(example, drawn + span.start, self.sampling)
-        frames = clips.read(example, numbers, self.short_side, self.conventions.scaling)
-        return _Read(index, frames, time_errors, pixel_seed)
+        frames, time_errors = clips.read_sampled(
+            self.annotations.examples[index],
+            self.sampling,
+            lambda available: self.sampling.random(available, np.random.default_rng(frame_seed)),
+            self.short_side,
+            self.conventions.scaling,
+        )
+        return _Decoded(index, frames, time_errors, pixel_seed)
 
-    def _transform(self, read: _Read) -> Tensor:
-        labels = self.annotations.examples[read.example].labels
-        return self.transform(read.frames, read.pixel_seed, self.one_sided.isdisjoint(labels))
-
-    def _seed_of(self, index: int) -> int:
-        words = (self.seed, int(self._epoch), index)
-        return int(np.random.SeedSequence(words).generate_state(1, np.uint64)[0])
+    def _transform(self, decoded: _Decoded) -> Tensor:
+        labels = self.annotations.examples[decoded.example].labels
+        return self.transform(decoded.frames, decoded.seed, self.one_sided.isdisjoint(labels))
 
 
 class TestViews(Clips):
-    """All views of each example: the same every time."""
+    """All views of each example, the same every time: the keys are indices."""
 
     __test__ = False  # not a test of pytest's
 
@@ -216,7 +193,7 @@ class TestViews(Clips):
         num_crops: int = 1,
         conventions: Conventions = conventions.DEFAULT,
     ) -> None:
-        """Take the examples as they are; nothing is opened yet.
+        """Set what is the same for all views; nothing is opened yet.
 
         Args:
             annotations: those of one split, usually.
@@ -232,36 +209,28 @@ class TestViews(Clips):
         """
         if num_crops not in (1, 3):
             raise ValueError(f"{num_crops} crops: a view is the middle crop, or one of 3")
-        self.annotations = annotations
-        self.sampling = sampling
-        self.short_side = short_side
+        super().__init__(annotations, sampling, short_side, num_windows * num_crops)
         self.image_size = image_size
         self.num_windows = num_windows
         self.num_crops = num_crops
-        self.frames_per_sample = sampling.num_frames * num_windows * num_crops
         self.conventions = conventions
 
-    def _read(self, key: Key) -> _Read:
+    def _decode(self, key: Key) -> _Decoded:
         assert isinstance(key, int)
-        example = self.annotations.examples[key]
-        span = clips.span(example)
-        windows = self.sampling.windows(len(span), self.num_windows) + span.start
-        numbers, time_errors = clips.given(example, windows.flatten(), self.sampling)
-        frames = clips.read(example, numbers, self.short_side, self.conventions.scaling)
-        return _Read(key, frames, time_errors, pixel_seed=0)
+        frames, time_errors = clips.read_sampled(
+            self.annotations.examples[key],
+            self.sampling,
+            lambda available: self.sampling.windows(available, self.num_windows).flatten(),
+            self.short_side,
+            self.conventions.scaling,
+        )
+        return _Decoded(key, frames, time_errors, seed=0)
 
-    def _transform(self, read: _Read) -> UInt8[Tensor, "V T 3 S S"]:
+    def _transform(self, decoded: _Decoded) -> UInt8[Tensor, "V T 3 S S"]:
         rounding = self.conventions.crop_rounding
-        crops = transforms.three_crops(read.frames, self.image_size, rounding)
+        crops = transforms.three_crops(decoded.frames, self.image_size, rounding)
         if self.num_crops == 1:
             crops = crops[1:2]
         clip = torch.stack([transforms.channels_first(crop) for crop in crops])
         shape = self.num_windows, self.sampling.num_frames
         return clip.unflatten(1, shape).transpose(0, 1).flatten(0, 1)  # (V, T, 3, S, S)
-
-
-def mark(annotations: Annotations, example: Example) -> Int[Tensor, " N"]:
-    """Give 1 for each label of an example, 0 for the others."""
-    marked = torch.zeros(len(annotations.labels), dtype=torch.long)
-    marked[annotations.label_indices(example)] = 1
-    return marked

@@ -5,28 +5,28 @@ nor open files grow with the size of a batch and the number of workers.
 
 One broken file in a hundred thousand is no reason to lose a night, and a wrong folder is: damaged
 videos are left out and named in the log, and too large a share of them stops the run. Where only
-keyframes are decoded, the log says once how far they are from the frames that were wanted.
+keyframes are decoded, the log tells once how far they are from the wanted frames.
 """
 
 from __future__ import annotations
 
 import itertools
 import logging
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from jaxtyping import Float64, Int
 from torch import Tensor
-from torch.utils.data import DataLoader, Sampler
+from torch.utils.data import DataLoader
 
 from actionclip.data.dataset import Clips, Damage, Key, Sample
 
 DAMAGED_LIMIT = 0.05
-TOLD_AFTER = 1000
-"""So many clips tell how far keyframes are from the wanted frames; sooner if a pass ends."""
+CLIPS_BEFORE_REPORT = 1000
+"""So many clips tell how far keyframes are from the wanted frames; fewer if a pass ends before."""
 CHUNK_FRAMES = 128
 """Of one chunk, at most, unless a single sample has more: 19 MB of 224×224 pixels as uint8, 77 MB
 as float. Each worker prefetches two chunks."""
@@ -39,10 +39,8 @@ class Batch(NamedTuple):
 
     clips: Tensor
     """(B, T, 3, S, S), or (B, V, T, 3, S, S) for testing; uint8, or float 0…1 where augmented."""
-    labels: Int[Tensor, "B N"]
-    """1 for each label of a clip."""
     examples: Int[Tensor, " B"]
-    """Places in the annotations."""
+    """Indices in the annotations."""
 
 
 @dataclass
@@ -54,29 +52,27 @@ class TimeErrors:
     max_seconds: float = 0.0
 
     def add(self, seconds: Float64[np.ndarray, " F"]) -> None:
-        """Take in the frames of one clip."""
+        """Count the frames of one clip."""
         self.num_clips += 1
         self.mean_seconds += (float(seconds.mean()) - self.mean_seconds) / self.num_clips
         self.max_seconds = max(self.max_seconds, float(seconds.max()))
 
 
 class _Chunk(NamedTuple):
-    """What a worker sends: a tensor costs an open file, an array does not."""
+    """The part of a batch that a worker sends; an array costs no open file, a tensor does."""
 
     clips: Tensor | None
-    labels: np.ndarray
     examples: list[int]
     time_errors: list[Float64[np.ndarray, " F"]]
     damaged: list[Damage]
 
 
 class Loader:
-    """Gives the batches of a data set, and remembers what could not be read as it was wanted."""
+    """Reads batches of a data set, in any number of passes; counts what cannot be read."""
 
     def __init__(
         self,
         dataset: Clips,
-        batches: Iterable[Sequence[Any]],
         *,
         num_workers: int = 0,
         pin_memory: bool = False,
@@ -85,21 +81,20 @@ class Loader:
         """Set up reading; workers start with the first batch.
 
         Args:
-            dataset: what is read.
-            batches: the keys of each batch, such as `split`; iterated in each pass.
-            num_workers: processes that read; 0 reads here. Changes nothing in the batches.
+            dataset: is read.
+            num_workers: processes that read; 0 reads in this one. Changes nothing in the batches.
             pin_memory: put batches into memory that a GPU copies from faster.
             damaged_limit: the share of the data set that may be damaged.
         """
         self.dataset = dataset
         self.damaged_limit = damaged_limit
         self.damaged: dict[int, str] = {}
-        """Why, by place in the annotations."""
+        """The reason, by index in the annotations."""
         self.time_errors = TimeErrors()
-        self._is_told = dataset.sampling.kind != "keyframes"
-        self._batches = batches
+        self._is_reported = dataset.sampling.kind != "keyframes"
         self._pin_memory = pin_memory
-        self._chunks = _Chunks()
+        self._chunks: list[Sequence[Key]] = []
+        """Of the present pass; the torch loader holds this list."""
         self._loader = DataLoader(
             dataset,
             batch_sampler=self._chunks,
@@ -108,32 +103,33 @@ class Loader:
             persistent_workers=num_workers > 0,
         )
 
-    def __iter__(self) -> Iterator[Batch]:
-        """Give the batches in order; one in which nothing could be read is passed over.
+    def read(self, batches: Sequence[Sequence[Key]]) -> Iterator[Batch]:
+        """Yield batches in order; one of which nothing can be read is left out.
+
+        Args:
+            batches: the keys of each batch, such as `split` returns.
 
         Raises:
             ValueError: too many videos are damaged.
         """
         frames = self.dataset.frames_per_sample
-        chunks_of_batches = [
-            split(batch, len(batch), frames, CHUNK_FRAMES) for batch in self._batches
-        ]
-        self._chunks.chunks = [chunk for chunks in chunks_of_batches for chunk in chunks]
-        read = iter(self._loader)
+        chunks_of_batches = [split(batch, len(batch), frames, CHUNK_FRAMES) for batch in batches]
+        self._chunks[:] = itertools.chain.from_iterable(chunks_of_batches)
+        loaded = iter(self._loader)
         for chunks in chunks_of_batches:
             whole = []
-            for chunk in itertools.islice(read, len(chunks)):
+            for chunk in itertools.islice(loaded, len(chunks)):
                 for damage in chunk.damaged:
                     self._note(damage)
                 for time_errors in chunk.time_errors:
                     self.time_errors.add(time_errors)
                 if chunk.clips is not None:
                     whole.append(chunk)
-            if self.time_errors.num_clips >= TOLD_AFTER:
-                self._tell_time_errors()
+            if self.time_errors.num_clips >= CLIPS_BEFORE_REPORT:
+                self._report_time_errors()
             if whole:
                 yield self._join(whole)
-        self._tell_time_errors()
+        self._report_time_errors()
 
     def _join(self, chunks: Sequence[_Chunk]) -> Batch:
         parts = [chunk.clips for chunk in chunks if chunk.clips is not None]
@@ -143,16 +139,12 @@ class Loader:
             shape = (sum(map(len, parts)), *parts[0].shape[1:])
             clips = torch.empty(shape, dtype=parts[0].dtype, pin_memory=self._pin_memory)
             torch.cat(parts, out=clips)
-        return Batch(
-            clips,
-            torch.from_numpy(np.concatenate([chunk.labels for chunk in chunks])),
-            torch.tensor([example for chunk in chunks for example in chunk.examples]),
-        )
+        return Batch(clips, torch.tensor([index for chunk in chunks for index in chunk.examples]))
 
-    def _tell_time_errors(self) -> None:
-        if self._is_told or self.time_errors.num_clips == 0:
+    def _report_time_errors(self) -> None:
+        if self._is_reported or self.time_errors.num_clips == 0:
             return
-        self._is_told = True
+        self._is_reported = True
         _logger.warning(
             "keyframes stand in for the frames of the sampling: %.2f s from them on average, "
             "%.2f s at most, over %d clips",
@@ -191,24 +183,10 @@ def split(
     return [list(keys[start : start + size]) for start in range(0, len(keys), size)]
 
 
-@dataclass
-class _Chunks(Sampler[list[Key]]):
-    """The keys of the chunks of a pass; another pass's are put in their place."""
-
-    chunks: list[list[Key]] = field(default_factory=list)
-
-    def __iter__(self) -> Iterator[list[Key]]:
-        return iter(self.chunks)
-
-    def __len__(self) -> int:
-        return len(self.chunks)
-
-
 def _collate(samples: Sequence[Sample | Damage]) -> _Chunk:
     whole = [sample for sample in samples if isinstance(sample, Sample)]
     return _Chunk(
         torch.stack([sample.clip for sample in whole]) if whole else None,
-        np.array([sample.labels.numpy() for sample in whole]),
         [sample.example for sample in whole],
         [sample.time_errors for sample in whole],
         [sample for sample in samples if isinstance(sample, Damage)],

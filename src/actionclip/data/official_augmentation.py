@@ -6,8 +6,8 @@ in the order of utils/Augmentation.py. RandAugment and the strengths of the jitt
 each frame, so a clip flickers (see `augmentation` for one that does not). The crop, the mirror
 image, whether to jitter and whether to make grey are drawn once a clip.
 
-The operations equal the official ones to the last bit. What is drawn has the same distribution, but
-comes from the clip's seed instead of global generators.
+The operations equal the official ones to the last bit. Random choices have the same distribution,
+but come from the clip's seed instead of global generators.
 
 Shapes:
     T: frames of a clip   H W: pixels   S: pixels, of the model
@@ -16,7 +16,7 @@ Shapes:
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -36,29 +36,27 @@ JITTER_PROBABILITY, GREY_PROBABILITY = 0.8, 0.2
 BRIGHTNESS, CONTRAST, SATURATION, HUE = 0.4, 0.4, 0.2, 0.1
 """The largest changes of the jitter: of hue in turns, of the others as shares."""
 
+Change = Callable[[Image, float], Image]
+
 
 @dataclass(frozen=True)
 class Operation:
     """One of RandAugment's, and its values at the magnitudes 0 and 30."""
 
     function: Callable[..., Image]
-    """Takes an image and a value; `cutout` also takes a generator."""
+    """Takes an image and a value; `_cutout` also takes a generator."""
     low: float
     high: float
     is_signed: bool = False
     """Whether the value is negative every second time."""
 
-    @property
-    def value(self) -> float:
-        """The value at `MAGNITUDE`."""
-        return MAGNITUDE / MAX_MAGNITUDE * (self.high - self.low) + self.low
-
     def apply(self, image: Image, rng: random.Random) -> Image:
-        """Change an image by the value."""
-        if self.function is cutout:
-            return cutout(image, self.value, rng)
+        """Change an image by the value at `MAGNITUDE`."""
+        value = MAGNITUDE / MAX_MAGNITUDE * (self.high - self.low) + self.low
+        if self.function is _cutout:
+            return _cutout(image, value, rng)
         sign = -1 if self.is_signed and rng.random() > 0.5 else 1
-        return self.function(image, sign * self.value)
+        return self.function(image, sign * value)
 
 
 def randaugment(image: Image, rng: random.Random) -> Image:
@@ -68,19 +66,19 @@ def randaugment(image: Image, rng: random.Random) -> Image:
     return image
 
 
-def posterize(image: Image, num_bits: float) -> Image:
+def _posterize(image: Image, num_bits: float) -> Image:
     """Keep the highest bits of each channel, one at least."""
     return ImageOps.posterize(image, max(1, int(num_bits)))
 
 
-def solarize_add(image: Image, addition: float) -> Image:
+def _solarize_add(image: Image, addition: float) -> Image:
     """Add to each channel, then invert what is not below 128."""
     brighter = (min(value + int(addition), 255) for value in range(256))
     return image.point([value if value < 128 else 255 - value for value in brighter] * 3)
 
 
-def cutout(image: Image, side: float, rng: random.Random) -> Image:
-    """Paint a grey square around a random place, which may be cut off at two of the edges."""
+def _cutout(image: Image, side: float, rng: random.Random) -> Image:
+    """Paint a grey square around a random point, which may be cut off at two of the edges."""
     left, top = (int(max(0, rng.uniform(0, end) - side / 2)) for end in image.size)
     right, bottom = min(image.width, left + side), min(image.height, top + side)
     image = image.copy()
@@ -88,32 +86,22 @@ def cutout(image: Image, side: float, rng: random.Random) -> Image:
     return image
 
 
-def shear_x(image: Image, slope: float) -> Image:
-    """Shift each row by its distance from the top edge times the slope."""
-    return _affine(image, (1, slope, 0, 0, 1, 0))
+def _affine(coefficient: int) -> Change:
+    """Return a shear or a shift: pixel (x, y) comes from (a x + b y + c, d x + e y + f).
+
+    The value is the coefficient at this index of (a, b, c, d, e, f); the others are those of the
+    identity. Outside the image it is black.
+    """
+
+    def change(image: Image, value: float) -> Image:
+        coefficients: list[float] = [1, 0, 0, 0, 1, 0]
+        coefficients[coefficient] = value
+        return image.transform(image.size, Transform.AFFINE, coefficients)
+
+    return change
 
 
-def shear_y(image: Image, slope: float) -> Image:
-    """Shift each column by its distance from the left edge times the slope."""
-    return _affine(image, (1, 0, 0, slope, 1, 0))
-
-
-def translate_x(image: Image, pixels: float) -> Image:
-    """Shift to the left."""
-    return _affine(image, (1, 0, pixels, 0, 1, 0))
-
-
-def translate_y(image: Image, pixels: float) -> Image:
-    """Shift upwards."""
-    return _affine(image, (1, 0, 0, 0, 1, pixels))
-
-
-def _affine(image: Image, coefficients: Sequence[float | int]) -> Image:
-    """Take pixel (x, y) from (a x + b y + c, d x + e y + f); outside the image it is black."""
-    return image.transform(image.size, Transform.AFFINE, coefficients)
-
-
-def _enhance(kind: type[ImageEnhance._Enhance]) -> Callable[[Image, float], Image]:
+def _enhance(kind: type[ImageEnhance._Enhance]) -> Change:
     return lambda image, factor: kind(image).enhance(factor)  # type: ignore[call-arg]
 
 
@@ -122,25 +110,25 @@ OPERATIONS = {
     "Equalize": Operation(lambda image, value: ImageOps.equalize(image), 0.0, 1.0),
     "Invert": Operation(lambda image, value: ImageOps.invert(image), 0.0, 1.0),
     "Rotate": Operation(Image.rotate, 0.0, 30.0, is_signed=True),
-    "Posterize": Operation(posterize, 0.0, 4.0),
+    "Posterize": Operation(_posterize, 0.0, 4.0),
     "Solarize": Operation(ImageOps.solarize, 0.0, 256.0),
-    "SolarizeAdd": Operation(solarize_add, 0.0, 110.0),
+    "SolarizeAdd": Operation(_solarize_add, 0.0, 110.0),
     "Color": Operation(_enhance(ImageEnhance.Color), 0.1, 1.9),
     "Contrast": Operation(_enhance(ImageEnhance.Contrast), 0.1, 1.9),
     "Brightness": Operation(_enhance(ImageEnhance.Brightness), 0.1, 1.9),
     "Sharpness": Operation(_enhance(ImageEnhance.Sharpness), 0.1, 1.9),
-    "ShearX": Operation(shear_x, 0.0, 0.3, is_signed=True),
-    "ShearY": Operation(shear_y, 0.0, 0.3, is_signed=True),
-    "CutoutAbs": Operation(cutout, 0.0, 40.0),
-    "TranslateXabs": Operation(translate_x, 0.0, 100.0, is_signed=True),
-    "TranslateYabs": Operation(translate_y, 0.0, 100.0, is_signed=True),
+    "ShearX": Operation(_affine(1), 0.0, 0.3, is_signed=True),
+    "ShearY": Operation(_affine(3), 0.0, 0.3, is_signed=True),
+    "CutoutAbs": Operation(_cutout, 0.0, 40.0),
+    "TranslateXabs": Operation(_affine(2), 0.0, 100.0, is_signed=True),
+    "TranslateYabs": Operation(_affine(5), 0.0, 100.0, is_signed=True),
 }
 """By the names that the package gives them."""
 
 
 def jitter(image: Image, rng: random.Random) -> Image:
     """Change brightness, contrast, saturation and hue, in random order."""
-    changes: list[tuple[Callable[[Image, float], Image], float]] = [
+    changes: list[tuple[Change, float]] = [
         (_enhance(ImageEnhance.Brightness), rng.uniform(1 - BRIGHTNESS, 1 + BRIGHTNESS)),
         (_enhance(ImageEnhance.Contrast), rng.uniform(1 - CONTRAST, 1 + CONTRAST)),
         (_enhance(ImageEnhance.Color), rng.uniform(1 - SATURATION, 1 + SATURATION)),
@@ -160,7 +148,7 @@ def turn_hue(image: Image, turns: float) -> Image:
 
 @dataclass(frozen=True)
 class OfficialAugmentation:
-    """Draws what happens to a clip from the clip's seed, and from nothing else."""
+    """Augments a clip; everything random comes from the clip's seed."""
 
     size: int
     """S, height and width of the result."""

@@ -24,9 +24,10 @@ def draw(
 
 
 def _strip(example: Example, sampling: Sampling) -> list[str]:
-    span = clips.span(example)
-    [window] = sampling.windows(len(span), 1)
-    numbers, _ = clips.given(example, window + span.start, sampling)
-    return [
-        pages.thumbnail(frame) for frame in clips.read(example, numbers, pages.THUMBNAIL_HEIGHT)
-    ]
+    frames, _ = clips.read_sampled(
+        example,
+        sampling,
+        lambda available: sampling.windows(available, 1)[0],
+        pages.THUMBNAIL_HEIGHT,
+    )
+    return [pages.thumbnail(frame) for frame in frames]

@@ -159,18 +159,15 @@ class ViewFeatures:
         self, places: Sequence[int]
     ) -> Iterator[tuple[list[int], Float[Tensor, "B V T E"]]]:
         """Encode what can be read."""
-        loader = Loader(
-            self._dataset,
-            self._batches(places),
-            num_workers=self._num_workers,
-        )
+        loader = Loader(self._dataset, num_workers=self._num_workers)
 
         def encode_batch(batch: Batch) -> tuple[list[int], Float[Tensor, "B V T E"]]:
             views = batch.clips.flatten(0, 1)  # (B·V, T, 3, S, S)
             features = encode.vision_features(self._model, views)  # (B·V, T, E)
             return batch.examples.tolist(), features.unflatten(0, (-1, len(self._views)))
 
-        yield from encode.parallel_map(encode_batch, loader, self._model)
+        batches = loader.read(self._batches(places))
+        yield from encode.parallel_map(encode_batch, batches, self._model)
         self.left_out |= loader.damaged
 
     def _batches(self, places: Sequence[int]) -> list[list[int]]:

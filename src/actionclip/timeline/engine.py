@@ -1,18 +1,21 @@
 """The engine: vision features of a video, step by step, become scores of slots and moments.
 
 One engine serves files and streams. It never waits for the end, its memory depends on the longest
-window and not on the video, and its answers do not depend on how the steps are handed over:
-whatever comes at once, a slot is computed by itself, with the same shapes. Knows no files, no
-pixels and no words; how an embedding becomes scores is handed in.
+window and not on the length of the video, and its results do not depend on how many steps are
+pushed at once: every slot is computed by itself, with the same shapes.
+
+A scene is a run of steps without a gap and without a cut; no window leaves it. At its beginning and
+at its end are shorter windows, down to half a length, so that the first and the last slots are not
+only seen together with what is far from them; a scene that is shorter still is one window.
 
 Shapes:
-    T: steps handed over   E: width of the vision tower   D: shared width
-    B: windows   N: labels
+    T: steps   E: width of the vision tower   D: shared width   B: windows   N: labels
 """
 
 from __future__ import annotations
 
 import itertools
+import statistics
 from collections import deque
 from collections.abc import Callable, Sequence
 
@@ -20,15 +23,26 @@ import numpy as np
 import torch
 from jaxtyping import Float, Float64
 from torch import Tensor
+from torch.nn import functional as F
 
+from actionclip.core import encode
 from actionclip.model.actionclip import ActionCLIP
-from actionclip.timeline import windows
-from actionclip.timeline.cuts import CutDetector
 from actionclip.timeline.moments import DECIMALS, Event, Grouping, Slot
 from actionclip.timeline.settings import Settings
+from actionclip.video import sampling
 
 Score = Callable[[Float[Tensor, "B D"]], Float[Tensor, "B N"]]
-"""Gives the scores of all labels, 0…1, for embeddings of clips."""
+"""Returns the scores of all labels, 0…1, for embeddings of clips."""
+Window = tuple[int, int]
+"""First slot of a scene, and the slot after the last."""
+
+MIN_CUT_DISTANCE = 0.5
+"""Cosine distance below which two frames belong to the same shot."""
+MIN_CUT_RATIO = 2.0
+"""How many times the median distance of the frames before it a cut has to be, so that a quick
+movement, or a camera that is carried, is no cut."""
+NUM_CUT_DISTANCES = 8
+"""Distances of which the median is taken."""
 
 
 class Engine:
@@ -45,16 +59,16 @@ class Engine:
     def __init__(
         self, model: ActionCLIP, labels: Sequence[str], score: Score, settings: Settings
     ) -> None:
-        """Begin before the first step.
+        """Start before the first step.
 
         Args:
-            model: projects frames and makes embeddings of windows.
+            model: projects frames and embeds windows.
             labels: in the order of the scores.
             score: compares embeddings of clips with these labels.
             settings: windows and thresholds.
 
         Raises:
-            ValueError: the vision tower of the model looks at several frames at once.
+            ValueError: the vision tower of the model mixes frames.
         """
         check(model)
         self._model = model
@@ -66,16 +80,16 @@ class Engine:
         self._cuts = CutDetector()
 
     def push(self, step: int, vision_features: Float[Tensor, "T E"]) -> list[Event]:
-        """Take steps that follow each other, and say what has become certain.
+        """Take consecutive steps, and return the events that are certain with them.
 
         Steps that were left out since the last call are a gap: what is open ends before it.
 
         Args:
-            step: the number of the first of them; higher than all before.
+            step: the number of the first step; higher than all before.
             vision_features: of one frame for each step.
 
         Returns:
-            Scores of slots, and beginnings and ends of moments, each once and in order.
+            Scores of slots, beginnings and ends of moments, each once and in order.
         """
         events: list[Event] = []
         if self._next_step is not None and step > self._next_step:
@@ -89,7 +103,7 @@ class Engine:
         return events
 
     def finish(self) -> list[Event]:
-        """End what is open; what is pushed afterwards begins anew."""
+        """End what is open; steps that are pushed afterwards start anew."""
         events = [*self._group(self._end_scene()), *self._grouping.close()]
         self._cuts = CutDetector()
         return events
@@ -104,10 +118,10 @@ class Engine:
 
 
 def check(model: ActionCLIP) -> None:
-    """Make sure that what the vision tower says of a frame does not depend on other frames.
+    """Make sure that the vision features of a frame do not depend on other frames.
 
     Raises:
-        ValueError: it does.
+        ValueError: they do.
     """
     prompts = [name for name in ("shift", "joint") if getattr(model.config, name)]
     if prompts:
@@ -118,8 +132,65 @@ def check(model: ActionCLIP) -> None:
         )
 
 
+class CutDetector:
+    """Tells for each frame in turn whether a new shot begins with it."""
+
+    def __init__(self) -> None:
+        self._last: Tensor | None = None
+        self._distances: deque[float] = deque(maxlen=NUM_CUT_DISTANCES)
+
+    def is_cut(self, vision_features: Float[Tensor, " E"]) -> bool:
+        """Take the next frame; the first one is no cut."""
+        features = F.normalize(vision_features, dim=0)
+        last, self._last = self._last, features
+        if last is None:
+            return False
+        distance = round(1 - float(last @ features), 3)  # below is the noise of float arithmetic
+        usual = statistics.median_low(self._distances) if self._distances else 0.0
+        self._distances.append(distance)
+        return distance > max(MIN_CUT_DISTANCE, MIN_CUT_RATIO * usual)
+
+
+def windows_ending_with(num_slots: int, lengths: Sequence[int]) -> list[Window]:
+    """Return the windows that are complete as soon as a scene has this many slots.
+
+    >>> windows_ending_with(3, lengths=[2, 4, 8])
+    [(1, 3), (0, 3)]
+    """
+    return [
+        (max(0, num_slots - length), num_slots) for length in lengths if 2 * num_slots >= length
+    ]
+
+
+def windows_at_the_end(num_slots: int, lengths: Sequence[int]) -> list[Window]:
+    """Return the windows that are complete only because a scene ends after this many slots.
+
+    >>> windows_at_the_end(6, lengths=[2, 4])
+    [(5, 6), (3, 6), (4, 6)]
+    >>> windows_at_the_end(1, lengths=[4])
+    [(0, 1)]
+    """
+    windows: list[Window] = []
+    for length in lengths:
+        if 2 * num_slots < length:
+            windows.append((0, num_slots))
+        starts = range(max(0, num_slots - length) + 1, num_slots)
+        windows += [(start, num_slots) for start in starts if 2 * (num_slots - start) >= length]
+    return windows
+
+
+def clip_steps(first_step: int, end_step: int, num_frames: int) -> list[int]:
+    """Return the steps of a window that make its clip; a short window repeats some.
+
+    >>> clip_steps(10, 18, num_frames=4)
+    [10, 12, 14, 16]
+    """
+    middles = sampling.segment_middles(end_step - first_step, num_frames)
+    return [first_step + int(middle) for middle in middles]
+
+
 class _Scene:
-    """Steps without a gap or a cut: holds their frame features and the slots not yet final."""
+    """Holds the frame features of a scene and the slots that are not final yet."""
 
     def __init__(
         self, first_step: int, model: ActionCLIP, score: Score, settings: Settings
@@ -128,113 +199,92 @@ class _Scene:
         self._model = model
         self._score = score
         self._settings = settings
-        self._new: list[Tensor] = []
+        self._lengths = settings.window_slots
+        self._stride = settings.stride_steps
+        self._pending: list[Tensor] = []
         """Vision features of the slot that is not complete."""
         self._num_steps = 0
         """Steps that are projected."""
-        self._frames: deque[Tensor] = deque(
-            maxlen=max(settings.window_slots) * settings.stride_steps
-        )
+        self._frames: deque[Tensor] = deque(maxlen=max(self._lengths) * self._stride)
         """Frame features of the last of them."""
         self._num_slots = 0
-        self._sums: deque[_Sum] = deque()
-        """Scores of the slots that later windows may still cover."""
+        self._scores: deque[list[Float64[np.ndarray, " N"]]] = deque()
+        """Of the windows so far, for each slot that later windows may still cover."""
         self._means: deque[Float64[np.ndarray, " N"]] = deque(
             maxlen=2 * settings.smoothing_slots + 1
         )
         """Scores before smoothing: of the last slots that no later window covers."""
         self._num_means = 0
-        self._num_given = 0
+        self._num_smoothed = 0
 
     def push(self, vision_features: Float[Tensor, " E"]) -> list[Slot]:
-        """Take the next step, and give the slots that are final with it."""
-        self._new.append(vision_features)
-        if len(self._new) < self._settings.stride_steps:
+        """Take the next step, and return the slots that are final with it."""
+        self._pending.append(vision_features)
+        if len(self._pending) < self._stride:
             return []
         self._complete_slot()
-        lengths = self._settings.window_slots
-        self._see(windows.ending_with(self._num_slots, lengths))
-        return self._give(self._num_slots + 1 - max(lengths), is_over=False)
+        self._score_windows(windows_ending_with(self._num_slots, self._lengths))
+        return self._final_slots(self._num_slots + 1 - max(self._lengths), is_over=False)
 
     def finish(self) -> list[Slot]:
-        """Give the slots that remain; the last one may be shorter."""
-        lengths = self._settings.window_slots
-        found = []
-        if self._new:
+        """Return the slots that remain; the last one may be shorter."""
+        windows: list[Window] = []
+        if self._pending:
             self._complete_slot()
-            found = windows.ending_with(self._num_slots, lengths)
-        self._see(found + windows.at_the_end(self._num_slots, lengths))
-        return self._give(self._num_slots, is_over=True)
+            windows = windows_ending_with(self._num_slots, self._lengths)
+        self._score_windows(windows + windows_at_the_end(self._num_slots, self._lengths))
+        return self._final_slots(self._num_slots, is_over=True)
 
-    @torch.inference_mode()
     def _complete_slot(self) -> None:
-        """Project the frames of a slot: always these together, whatever else is at hand."""
-        vision_features = torch.stack(self._new).to(self._model.logit_scale.device)  # (T, E)
-        self._frames.extend(self._model.project(vision_features[None])[0])
-        self._num_steps += len(self._new)
-        self._new = []
+        """Project the frames of a slot: always these together, whatever else was pushed."""
+        self._frames.extend(encode.project_frames(self._model, torch.stack(self._pending)))
+        self._num_steps += len(self._pending)
+        self._pending = []
         self._num_slots += 1
-        self._sums.append(_Sum())
+        self._scores.append([])
 
     @torch.inference_mode()
-    def _see(self, found: Sequence[windows.Window]) -> None:
+    def _score_windows(self, windows: Sequence[Window]) -> None:
         """Add the scores of windows to the slots that they cover."""
-        if not found:
+        if not windows:
             return
-        stride = self._settings.stride_steps
-        first_kept = self._num_steps - len(self._frames)
+        oldest = self._num_steps - len(self._frames)
         clips: list[Tensor] = []
-        for first_slot, end_slot in found:
-            end_step = min(end_slot * stride, self._num_steps)
-            steps = windows.clip_steps(first_slot * stride, end_step, self._model.config.num_frames)
-            clips.append(torch.stack([self._frames[step - first_kept] for step in steps]))
-        embeddings = self._model.embed_frame_features(torch.stack(clips))  # (B, D)
+        for first_slot, end_slot in windows:
+            first_step = first_slot * self._stride
+            end_step = min(end_slot * self._stride, self._num_steps)
+            steps = clip_steps(first_step, end_step, self._model.config.num_frames)
+            clips.append(torch.stack([self._frames[step - oldest] for step in steps]))
+        embeddings = encode.embed_frame_features(self._model, torch.stack(clips))  # (B, D)
         scores = self._score(embeddings).cpu().double().numpy()  # (B, N)
-        for (first_slot, end_slot), row in zip(found, scores, strict=True):
+        for (first_slot, end_slot), row in zip(windows, scores, strict=True):
             for slot in range(first_slot, end_slot):
-                self._sums[slot - self._num_means].add(row)
+                self._scores[slot - self._num_means].append(row)
 
-    def _give(self, num_certain: int, *, is_over: bool) -> list[Slot]:
-        """Smooth what no later window covers, as far as its neighbours are known."""
+    def _final_slots(self, num_certain: int, *, is_over: bool) -> list[Slot]:
+        """Smooth the slots that no later window covers, as far as their neighbours are known."""
         slots: list[Slot] = []
-        reach = self._settings.smoothing_slots
         while self._num_means < num_certain:
-            self._means.append(self._sums.popleft().mean())
+            rows = self._scores.popleft()
+            self._means.append(np.asarray(sum(rows) / len(rows)))
             self._num_means += 1
-            if self._num_given + reach < self._num_means:
-                slots.append(self._smoothed())
-        while is_over and self._num_given < self._num_slots:
-            slots.append(self._smoothed())
+            if self._num_smoothed + self._settings.smoothing_slots < self._num_means:
+                slots.append(self._next_smoothed())
+        while is_over and self._num_smoothed < self._num_slots:
+            slots.append(self._next_smoothed())
         return slots
 
-    def _smoothed(self) -> Slot:
-        """Make the next slot of the means around it."""
-        number = self._num_given
-        self._num_given += 1
-        settings = self._settings
-        first_kept = self._num_means - len(self._means)
-        start = max(0, number - settings.smoothing_slots - first_kept)
-        end = number + settings.smoothing_slots + 1 - first_kept
-        around = list(itertools.islice(self._means, start, end))
-        first_step = number * settings.stride_steps
-        end_step = min(first_step + settings.stride_steps, self._num_steps)
+    def _next_smoothed(self) -> Slot:
+        number, reach = self._num_smoothed, self._settings.smoothing_slots
+        self._num_smoothed += 1
+        oldest = self._num_means - len(self._means)
+        start = max(0, number - reach - oldest)
+        around = itertools.islice(self._means, start, number + reach + 1 - oldest)
+        first_step = number * self._stride
+        end_step = min(first_step + self._stride, self._num_steps)
+        rate = self._settings.frames_per_second
         return Slot(
-            (self._first_step + first_step) / settings.frames_per_second,
-            (self._first_step + end_step) / settings.frames_per_second,
-            np.mean(around, axis=0).round(DECIMALS),
+            (self._first_step + first_step) / rate,
+            (self._first_step + end_step) / rate,
+            np.mean(list(around), axis=0).round(DECIMALS),
         )
-
-
-class _Sum:
-    """The scores of the windows that cover a slot."""
-
-    def __init__(self) -> None:
-        self._scores: Float64[np.ndarray, " N"] | float = 0.0
-        self._num_windows = 0
-
-    def add(self, scores: Float64[np.ndarray, " N"]) -> None:
-        self._scores = self._scores + scores
-        self._num_windows += 1
-
-    def mean(self) -> Float64[np.ndarray, " N"]:
-        return np.asarray(self._scores / self._num_windows)

@@ -1,32 +1,52 @@
 """A video file and labels become a timeline: the moments of each label, and the score curves.
 
-Knows no text: how labels are compared with a clip is handed in.
+The frames become vision features at a steady rate, part by part; a thread decodes the next frames
+meanwhile. Parts are stored in the feature cache, so that another question to the same video decodes
+nothing, and an interrupted run resumes after its last whole part. Only a few parts are in memory.
 
 Shapes:
-    M: slots   N: labels   B: windows   D: shared width
+    T: steps of a part   H W: pixels of a frame   E: width of the vision tower
+    M: slots   N: labels
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import itertools
+from collections.abc import Callable, Generator, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float64
+import torch
+from jaxtyping import Float, Float64, UInt8
+from torch import Tensor
 
+from actionclip import prefetch
+from actionclip.core import encode
+from actionclip.core.cache import FeatureCache
 from actionclip.model.actionclip import ActionCLIP
-from actionclip.timeline import engine, frame_features
+from actionclip.timeline import engine
 from actionclip.timeline.engine import Engine, Score
-from actionclip.timeline.frame_features import StreamFrames
 from actionclip.timeline.moments import Ended, Event, Moment, Slot
 from actionclip.timeline.settings import Settings
 from actionclip.video.decoder import SHARED_DECODER
 
+STEPS_PER_PART = 256
+"""The most that an interruption loses."""
+_NUM_PREFETCHED_BATCHES = 4
+
+Frames = Iterator[tuple[float, UInt8[np.ndarray, "H W 3"]]]
+StreamFrames = Callable[[Path, float, int | None], Frames]
+"""Reads a whole video at a steady rate, as `decode.stream_frames` does."""
+Part = tuple[int, Float[Tensor, "T E"]]
+"""The number of its first step, `seconds * frames_per_second`, and the features."""
+
 
 @dataclass(frozen=True, eq=False)
 class Timeline:
-    """What was found in a video."""
+    """The moments and the scores of a video."""
 
     labels: Sequence[str]
     settings: Settings
@@ -55,13 +75,13 @@ def find(
     """Find the moments of each label in a video.
 
     Args:
-        model: looks at the frames; what it said of them before is looked up.
+        model: encodes the frames that are not in the cache.
         video: a file.
         labels: in the order of the scores.
-        score: gives the scores of the labels, 0…1, for embeddings of clips.
+        score: returns the scores of the labels, 0…1, for embeddings of clips.
         settings: of windows and thresholds.
         stream_frames: decodes the video.
-        on_progress: told how many frames have been looked at.
+        on_progress: called with how many frames are encoded.
 
     Raises:
         FileNotFoundError: there is no such file.
@@ -71,7 +91,7 @@ def find(
     rate = settings.frames_per_second
     events: list[Event] = []
     finder = Engine(model, labels, score, settings)
-    for step, features in frame_features.read(model, video, rate, stream_frames, on_progress):
+    for step, features in vision_features(model, video, rate, stream_frames, on_progress):
         events += finder.push(step, features)
     events += finder.finish()
     slots = [event for event in events if isinstance(event, Slot)]
@@ -83,3 +103,85 @@ def find(
         np.array([(slot.start_seconds, slot.end_seconds) for slot in slots]).reshape(-1, 2),
         np.array([slot.scores for slot in slots]).reshape(-1, len(labels)),
     )
+
+
+def vision_features(
+    model: ActionCLIP,
+    video: Path,
+    frames_per_second: float,
+    stream_frames: StreamFrames,
+    on_progress: Callable[[int], None] = lambda num_steps: None,
+) -> Iterator[Part]:
+    """Yield the features of a whole video in order; see `find` for arguments and errors."""
+    cache = FeatureCache(encode.depends_on(model)) if video.is_file() else None
+    key_of = _part_keys(cache, video, frames_per_second) if cache else None  # before decoding
+    num_steps = 0  # since the first one with a picture
+    while cache and key_of:
+        first_step = cache.find(key_of(num_steps, "first step"))
+        features = cache.find(key_of(num_steps, "features"))
+        if first_step is None or features is None:
+            break
+        num_steps += len(features)
+        on_progress(num_steps)
+        if len(features):
+            yield int(first_step.item()), features
+        if len(features) < STEPS_PER_PART:
+            return
+    frames = stream_frames(video, frames_per_second, model.encoder.short_side)
+    frames = itertools.islice(frames, num_steps, None)
+    first = next(frames, None)
+    step = round(first[0] * frames_per_second) if first else 0
+    pictures = (frame for _, frame in itertools.chain([first] if first else [], frames))
+    batch_size = min(encode.max_frames(model), STEPS_PER_PART)
+    with (
+        closing(_prefetch(pictures, batch_size)) as batches,
+        closing(encode.stream_features(model, batches)) as encoded,
+    ):
+        is_last = False
+        while not is_last:
+            part: list[Tensor] = []
+            for batch in itertools.islice(encoded, STEPS_PER_PART // batch_size):
+                part.append(batch)
+                on_progress(num_steps + sum(map(len, part)))
+            features = torch.cat(part) if part else torch.empty(0, 0)
+            is_last = len(features) < STEPS_PER_PART
+            if cache and key_of:
+                cache.add(key_of(num_steps, "first step"), torch.tensor([[float(step)]]))
+                cache.add(key_of(num_steps, "features"), features)
+            if len(features):
+                yield step, features
+            step += len(features)
+            num_steps += len(features)
+
+
+def _part_keys(
+    cache: FeatureCache, video: Path, frames_per_second: float
+) -> Callable[[int, str], str] | None:
+    """Hash the video; return what makes the keys of the part after so many steps."""
+    try:
+        content = cache.content(video)
+    except OSError:
+        return None  # the decoder reports it
+
+    def key(num_before: int, what: str) -> str:
+        steps = [num_before, num_before + STEPS_PER_PART]
+        rate = float(frames_per_second)
+        return cache.key(content, {"frames_per_second": rate, "steps": steps, "what": what})
+
+    return key
+
+
+def _prefetch(
+    frames: Iterator[UInt8[np.ndarray, "H W 3"]], batch_size: int
+) -> Generator[UInt8[np.ndarray, "T H W 3"]]:
+    """Decode the next batches in a thread while one is used."""
+
+    def next_batch(_: int) -> np.ndarray | None:
+        batch = list(itertools.islice(frames, batch_size))
+        return np.stack(batch) if batch else None
+
+    with ThreadPoolExecutor(1) as thread:
+        batches = prefetch.ordered_map(next_batch, itertools.count(), thread, _NUM_PREFETCHED_BATCHES)
+        with closing(batches):
+            while (batch := next(batches)) is not None:
+                yield batch

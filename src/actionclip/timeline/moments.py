@@ -1,8 +1,8 @@
 """Scores of slots become moments: where a label's score rises, lasts and falls.
 
 Two thresholds decide (hysteresis): a moment reaches the upper one somewhere and lasts, in both
-directions, as long as the score stays above the lower one. Labels do not know of each other. Works
-slot by slot, and says what happened as soon as it is certain. Knows no windows, no models.
+directions, as long as the score stays above the lower one. Labels are independent of each other.
+Slots come one by one, and events are returned as soon as they are certain.
 
 Shapes:
     N: labels
@@ -19,9 +19,9 @@ from jaxtyping import Float64
 from actionclip.timeline.settings import Settings
 
 DECIMALS = 4
-"""Of scores; below them lies the noise of float arithmetic, which must not decide anything."""
+"""Of scores; below is the noise of float arithmetic, which must not decide anything."""
 _ROUNDING_SECONDS = 1e-6
-"""Times are multiples of a step and come close to a length without meeting it."""
+"""Tolerance of lengths: times are sums of floats."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Moment:
 
 @dataclass(frozen=True, eq=False)
 class Slot:
-    """A stretch of a video, one stride long, and its final scores."""
+    """A part of a video, one stride long, and its final scores."""
 
     start_seconds: float
     end_seconds: float
@@ -48,7 +48,7 @@ class Slot:
 
 @dataclass(frozen=True)
 class Began:
-    """It is certain that a moment of a label began; its `Ended` follows."""
+    """A moment of a label began; its `Ended` follows."""
 
     start_seconds: float
     label: str
@@ -65,31 +65,26 @@ Event = Slot | Began | Ended
 
 
 class Grouping:
-    """Puts slots together to moments; keeps only what is still open."""
+    """Groups slots into moments; holds only what is still open."""
 
     def __init__(self, labels: Sequence[str], settings: Settings) -> None:
-        """Begin with nothing open.
-
-        Args:
-            labels: in the order of the scores.
-            settings: thresholds and lengths.
-        """
+        """Start with nothing open; the labels are in the order of the scores."""
         self._labels = list(labels)
         self._settings = settings
         self._start_scores = [settings.start_score_of(label) for label in labels]
         end_scores = [settings.end_score_of(label) for label in labels]
         self._end_scores = np.array(end_scores).round(DECIMALS)
         self._runs: dict[int, _Run] = {}
-        """What is open, by label index."""
+        """Open ones, by label index."""
 
     def push(self, slot: Slot) -> list[Began | Ended]:
-        """Take the next slot, and say which moments began or ended, in the order of the labels."""
+        """Take the next slot; return which moments began or ended, in the order of the labels."""
         events: list[Began | Ended] = []
         lasting = set(np.flatnonzero(slot.scores >= self._end_scores).tolist())
         for index in sorted(lasting | self._runs.keys()):
             score = float(slot.scores[index])
             run = self._runs.setdefault(index, _Run(slot.start_seconds, slot.start_seconds))
-            run.take(slot, score, is_in=index in lasting)
+            run.push(slot, score, is_in=index in lasting)
             if not run.is_announced and self._is_moment(index, run):
                 run.is_announced = True
                 events.append(Began(run.start_seconds, self._labels[index]))
@@ -118,7 +113,7 @@ class Grouping:
 
 @dataclass
 class _Run:
-    """Slots of one label that could make a moment."""
+    """Slots of one label that may become a moment."""
 
     start_seconds: float
     end_seconds: float
@@ -129,8 +124,8 @@ class _Run:
     """Score times time since the end; it counts if the score comes back."""
     is_announced: bool = False
 
-    def take(self, slot: Slot, score: float, *, is_in: bool) -> None:
-        """Add the next slot, as a part or as what may turn out to be a gap."""
+    def push(self, slot: Slot, score: float, *, is_in: bool) -> None:
+        """Add the next slot, as a part or as a possible gap."""
         self.gap_score_seconds += score * (slot.end_seconds - slot.start_seconds)
         if is_in:
             self.score_seconds += self.gap_score_seconds

@@ -1,4 +1,4 @@
-"""Settings of a timeline: seconds and scores as people think of them, and what they mean in steps.
+"""Settings of a timeline: seconds and scores as a user gives them, and the same in steps.
 
 Step `s` of a timeline is the frame on screen at second `s / frames_per_second` of the file; a slot
 is a stride of steps, and everything that is longer is a whole number of slots.
@@ -20,12 +20,12 @@ class Settings:
     """How windows are laid over a video, and how their scores become moments."""
 
     frames_per_second: float = 4.0
-    """How many frames of each second are looked at."""
+    """How many frames of each second are encoded."""
     window_seconds: tuple[float, ...] = (2.0,)
     """Lengths of the windows; with several, a score is the mean over all of them."""
     stride_seconds: float | None = None
-    """From one window to the next, and the resolution of scores and moments; by default one frame
-    of those that are looked at."""
+    """From one window to the next, and the resolution of scores and moments; by default one of the
+    encoded frames."""
     smoothing_seconds: float = 0.0
     """Length of a moving average over the scores; 0 for none."""
     start_score: float = 0.5
@@ -45,48 +45,40 @@ class Settings:
     def __post_init__(self) -> None:
         if not self.window_seconds:
             raise ValueError("window_seconds: give at least one length")
-        positive = {
-            "frames_per_second": self.frames_per_second,
-            "stride_seconds": self.stride_seconds,
-            "window_seconds": min(self.window_seconds),
-        }
-        for name, value in positive.items():
-            if value is not None and not 0 < value < math.inf:
-                raise ValueError(f"{name}: {value} is not possible; give more than 0")
+        shortest = min(self.window_seconds)
+        stride = self.stride_seconds
+        for name, value in (
+            ("frames_per_second", self.frames_per_second),
+            ("stride_seconds", 1.0 if stride is None else stride),
+            ("window_seconds", shortest),
+        ):
+            _require(name, value, 0 < value < math.inf, "more than 0")
         for name in ("smoothing_seconds", "min_seconds", "max_gap_seconds"):
             value = getattr(self, name)
-            if not 0 <= value < math.inf:
-                raise ValueError(f"{name}: {value} is not possible; give 0 or more")
+            _require(name, value, 0 <= value < math.inf, "0 or more")
         for name, value in {"start_score": self.start_score, **self.start_scores}.items():
-            if not 0 < value <= 1:
-                raise ValueError(
-                    f"{name}: {value} is not possible; give more than 0, and 1 at most"
-                )
-        if not 0 <= self._end_ratio <= 1:
+            _require(name, value, 0 < value <= 1, "more than 0, and 1 at most")
+        wanted = f"0 to {self.start_score}, the score that a moment reaches"
+        _require("end_score", self.end_score, 0 <= self._end_ratio <= 1, wanted)
+        if stride and stride * self.frames_per_second < 0.5:
             raise ValueError(
-                f"end_score: {self.end_score} is not possible; give 0 to {self.start_score}, the "
-                "score that a moment reaches"
-            )
-        if self.stride_seconds and self.stride_seconds * self.frames_per_second < 0.5:
-            raise ValueError(
-                f"stride_seconds: {self.stride_seconds} is less than the time between two of "
+                f"stride_seconds: {stride} is less than the time between two of "
                 f"{self.frames_per_second} frames a second; take longer strides or more frames"
             )
-        stride_seconds = self.stride_seconds or 1 / self.frames_per_second
-        if min(self.window_seconds) < stride_seconds:
+        stride = stride or 1 / self.frames_per_second
+        if shortest < stride:
             raise ValueError(
-                f"window_seconds: {min(self.window_seconds)} is shorter than the stride of "
-                f"{stride_seconds}, so that something would not be seen; take shorter strides, or "
-                "more frames a second"
+                f"window_seconds: {shortest} is shorter than the stride of {stride}, so that "
+                "something would not be seen; take shorter strides, or more frames a second"
             )
 
     def reaching(self, threshold: float | Literal["auto"], fitted: Mapping[str, float]) -> Settings:
-        """Give the same settings with other scores that moments reach.
+        """Return the settings with another score that moments reach.
 
         Args:
-            threshold: a score for all labels; or "auto", then `fitted` holds for labels in it, and
-                the present `start_score` for others.
-            fitted: scores of labels for which one was fitted on held-out clips.
+            threshold: a score for all labels; "auto": `fitted` for its labels, and the present
+                `start_score` for others.
+            fitted: scores by label, fitted on held-out clips.
         """
         if threshold == "auto":
             return dataclasses.replace(self, start_scores=dict(fitted))
@@ -105,17 +97,22 @@ class Settings:
 
     @property
     def smoothing_slots(self) -> int:
-        """Slots on either side that a smoothed score looks at."""
+        """Slots on either side of one that its smoothed score is the mean of."""
         return round(self.smoothing_seconds * self.frames_per_second / self.stride_steps / 2)
 
     def start_score_of(self, label: str) -> float:
-        """Say which score a moment of a label reaches somewhere."""
+        """Return the score that a moment of a label reaches somewhere."""
         return self.start_scores.get(label, self.start_score)
 
     def end_score_of(self, label: str) -> float:
-        """Say which score a moment of a label has throughout."""
+        """Return the score that a moment of a label has throughout."""
         return self.start_score_of(label) * self._end_ratio
 
     @property
     def _end_ratio(self) -> float:
         return _END_RATIO if self.end_score is None else self.end_score / self.start_score
+
+
+def _require(name: str, value: float | None, is_possible: bool, wanted: str) -> None:
+    if not is_possible:
+        raise ValueError(f"{name}: {value} is not possible; give {wanted}")

@@ -1,35 +1,58 @@
-"""A camera, a server, a pipe or a file is watched: moments are told as they begin and end.
+"""A camera, a server, a pipe or a file becomes events: moments, as they begin and end.
 
-The engine is that of files, so that the same frames give the same moments. What the model cannot
-keep up with is dropped and counted; a lost connection ends what is open. Memory does not grow.
-Knows no text: how labels are compared with a clip is handed in.
+A thread reads frames into a bounded queue: where they come faster than the model encodes them, the
+oldest are dropped and counted. Lost connections are made again; steps follow the clock meanwhile.
+The engine is that of files, so that the same frames give the same moments. Memory does not grow.
 
 Shapes:
-    T: frames that wait   E: width of the vision tower
+    T: frames in the queue   H W: pixels of a frame   E: width of the vision tower
 """
 
 from __future__ import annotations
 
+import random
+import threading
 import time
-from collections.abc import Callable, Generator, Sequence
+from collections import deque
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
+from dataclasses import dataclass
+from datetime import datetime
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from actionclip.core import encode
 from actionclip.model.actionclip import ActionCLIP
-from actionclip.timeline.arrivals import Arrival, Arrivals, Note, Watching
 from actionclip.timeline.engine import Engine, Score
 from actionclip.timeline.moments import Event
 from actionclip.timeline.settings import Settings
-from actionclip.video.connection import Address
+from actionclip.video.connection import Address, Connection, ConnectionLostError
 
-_MOST_FRAMES_AT_ONCE = 16
-_SECONDS_BETWEEN_QUESTIONS = 0.2
-"""So soon after it is asked to stop, watching ends."""
+Note = Callable[[str], None]
+
+_MAX_FRAMES_AT_ONCE = 16
+_POLL_SECONDS = 0.2
+"""How long it takes at most until a stop is noticed."""
 _SECONDS_BETWEEN_REPORTS = 10.0
+_FIRST_WAIT_SECONDS = 1.0
+_LONGEST_WAIT_SECONDS = 30.0
+
+
+@dataclass(frozen=True)
+class Watching:
+    """How an address is read."""
+
+    in_real_time: bool = True
+    """Give frames of a file at their times, and drop those that are not taken in time; otherwise
+    all frames are given, and the source has to wait."""
+    max_delay_seconds: float = 5.0
+    """Frames that have waited for longer are dropped."""
+    timeout_seconds: float = 10.0
+    """A camera or a server that is silent for so long is lost."""
+    retries: int | None = None
+    """How often in a row to try to connect again; None: without end."""
 
 
 def watch(
@@ -42,85 +65,222 @@ def watch(
     on_note: Note = lambda note: None,
     is_stopped: Callable[[], bool] = lambda: False,
 ) -> Generator[Event, None, None]:
-    """Watch until it ends or is stopped; what is open then is ended.
+    """Watch until the source ends or `is_stopped`; what is open then is ended.
 
     Args:
-        model: looks at the frames.
+        model: encodes the frames.
         address: where they come from.
         labels: in the order of the scores.
-        score: gives the scores of the labels, 0…1, for embeddings of clips.
+        score: returns the scores of the labels, 0…1, for embeddings of clips.
         settings: of windows and thresholds.
         watching: how the address is read.
-        on_note: told of connections made and lost, from another thread, and of frames dropped.
-        is_stopped: asked several times a second.
+        on_note: called, also from another thread, with connections made and lost and the number of
+            dropped frames.
+        is_stopped: called several times a second.
 
     Yields:
         Scores of slots, and beginnings and ends of moments, as soon as they are certain.
 
     Raises:
-        ValueError: what is there is no video, or the model cannot be used for timelines.
+        ValueError: the source is no video, or the model cannot be used for timelines.
         ConnectionError: there is no connection, and no retry left.
     """
-    steps = _Steps(Engine(model, labels, score, settings), settings)
-    drops = _Drops(on_note)
+    stream = _StreamEngine(Engine(model, labels, score, settings), settings)
     rate, short_side = settings.frames_per_second, model.encoder.short_side
-    with closing(Arrivals(address, rate, short_side, watching, on_note)) as arrivals:
-        while not is_stopped():
-            taken = arrivals.take(_MOST_FRAMES_AT_ONCE, _SECONDS_BETWEEN_QUESTIONS)
-            if taken is None:
-                break
-            if taken:
-                clip = encode.make_clip(model, np.stack([arrival.frame for arrival in taken]))
-                features = encode.vision_features(model, clip[None])[0]
-                for arrival, row in zip(taken, features, strict=True):
-                    yield from steps.push(arrival, row)
-            elif not arrivals.is_connected:
-                yield from steps.finish()
-            drops.report(arrivals.num_dropped)
-        yield from steps.finish()
-        drops.report(arrivals.num_dropped, is_last=True)
-        if arrivals.failure:
-            raise arrivals.failure
+    num_reported, next_report = 0, 0.0
+    with closing(_FrameQueue(address, rate, short_side, watching, on_note)) as queue:
+        is_over = False
+        while not is_over:
+            frames = None if is_stopped() else queue.get(_MAX_FRAMES_AT_ONCE, _POLL_SECONDS)
+            is_over = frames is None
+            if frames:
+                batch = np.stack([frame.pixels for frame in frames])
+                for features in encode.stream_features(model, [batch]):
+                    for frame, row in zip(frames, features, strict=True):
+                        yield from stream.push(frame, row)
+            elif is_over or not queue.is_connected:
+                yield from stream.engine.finish()
+            if queue.num_dropped > num_reported and (is_over or time.monotonic() >= next_report):
+                num_reported = queue.num_dropped
+                next_report = time.monotonic() + _SECONDS_BETWEEN_REPORTS
+                on_note(f"{num_reported} frames dropped so far: they come faster than they go")
+        if queue.failure:
+            raise queue.failure
 
 
-class _Steps:
-    """Hands what came to the engine, without the small holes of dropped frames.
+@dataclass(frozen=True, eq=False)
+class _Frame:
+    """A frame of the source."""
 
-    As long as a hole is no longer than a window, what was seen before it counts as still on screen;
+    stretch: int
+    """The same for frames with nothing lost between them but dropped frames."""
+    step: int
+    """Since second 0 of the file, or of the first connection."""
+    pixels: UInt8[np.ndarray, "H W 3"]
+
+
+class _StreamEngine:
+    """Pushes frames to the engine, with the small holes of dropped frames filled.
+
+    As long as a hole is no longer than a window, the frame before it counts as still on screen;
     a longer one, or another stretch, is a gap.
     """
 
     def __init__(self, engine: Engine, settings: Settings) -> None:
-        self._engine = engine
-        self._longest_hole = min(settings.window_seconds) * settings.frames_per_second
-        self._last: tuple[Arrival, Float[Tensor, " E"]] | None = None
+        self.engine = engine
+        self._max_hole = min(settings.window_seconds) * settings.frames_per_second
+        self._last: tuple[_Frame, Float[Tensor, " E"]] | None = None
 
-    def push(self, arrival: Arrival, features: Float[Tensor, " E"]) -> list[Event]:
+    def push(self, frame: _Frame, features: Float[Tensor, " E"]) -> list[Event]:
         events: list[Event] = []
         if self._last is not None:
             before, features_before = self._last
-            hole = arrival.step - before.step - 1
-            if arrival.stretch != before.stretch:
-                events += self._engine.finish()
-            elif 0 < hole <= self._longest_hole:
-                events += self._engine.push(before.step + 1, features_before.expand(hole, -1))
-        self._last = (arrival, features)
-        return events + self._engine.push(arrival.step, features[None])
-
-    def finish(self) -> list[Event]:
-        return self._engine.finish()
+            hole = frame.step - before.step - 1
+            if frame.stretch != before.stretch:
+                events += self.engine.finish()
+            elif 0 < hole <= self._max_hole:
+                events += self.engine.push(before.step + 1, features_before.expand(hole, -1))
+        self._last = (frame, features)
+        return events + self.engine.push(frame.step, features[None])
 
 
-class _Drops:
-    """Tells of frames that were dropped, from time to time."""
+class _FrameQueue:
+    """Reads an address in a thread until it ends or is closed; holds the frames not yet taken."""
 
-    def __init__(self, on_note: Note) -> None:
+    def __init__(
+        self,
+        address: Address,
+        frames_per_second: float,
+        short_side: int | None,
+        watching: Watching,
+        on_note: Note,
+    ) -> None:
+        self._connect = lambda: Connection(
+            address,
+            frames_per_second,
+            short_side,
+            in_real_time=watching.in_real_time,
+            timeout_seconds=watching.timeout_seconds,
+        )
+        self._rate = frames_per_second
+        self._watching = watching
         self._on_note = on_note
-        self._num_told = 0
-        self._next_seconds = 0.0
+        self._frames: deque[_Frame] = deque()
+        self._capacity = max(1, round(watching.max_delay_seconds * frames_per_second))
+        self._changed = threading.Condition()
+        self._is_closed = threading.Event()
+        self._is_over = False
+        self.failure: Exception | None = None
+        """Why reading is over, if that is not the end: no video is there, or no connection."""
+        self._connection: Connection | None = None
+        self.is_connected = False
+        """Frames have come, and more may come with nothing lost between."""
+        self.num_dropped = 0
+        self._stretch = 0
+        self._first_step = 0
+        """Of the stretch."""
+        self._next_step = 0
+        self._origin_seconds: float | None = None
+        """When step 0 was."""
+        self._thread = threading.Thread(target=self._read, name="frames", daemon=True)
+        self._thread.start()
 
-    def report(self, num_dropped: int, *, is_last: bool = False) -> None:
-        if num_dropped > self._num_told and (is_last or time.monotonic() >= self._next_seconds):
-            self._on_note(f"{num_dropped} frames dropped so far: they come faster than they go")
-            self._num_told = num_dropped
-            self._next_seconds = time.monotonic() + _SECONDS_BETWEEN_REPORTS
+    def get(self, max_frames: int, timeout_seconds: float) -> list[_Frame] | None:
+        """Return the oldest frames; an empty list if none comes in time, None after the end."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._frames or self._is_over, timeout_seconds)
+            if not self._frames:
+                return None if self._is_over else []
+            count = min(max_frames, len(self._frames))
+            frames = [self._frames.popleft() for _ in range(count)]
+            self._changed.notify_all()
+            return frames
+
+    def close(self) -> None:
+        """Stop reading at once."""
+        self._is_closed.set()
+        with self._changed:
+            self._changed.notify_all()
+            if self._connection:
+                self._connection.close()
+        self._thread.join()
+
+    def _read(self) -> None:
+        try:
+            self._read_connections()
+        except Exception as error:
+            self.failure = error
+        with self._changed:
+            self._is_over = True
+            self._changed.notify_all()
+
+    def _read_connections(self) -> None:
+        """Read one connection after the other."""
+        waits = _waits()
+        num_failures = 0
+        while not self._is_closed.is_set():
+            try:
+                for frame in self._read_connection():
+                    waits, num_failures = _waits(), 0
+                    self._put(frame)
+                return
+            except ConnectionLostError as lost:
+                if self._is_closed.is_set():
+                    return
+                if num_failures == self._watching.retries:
+                    raise ConnectionError(f"no connection ({lost}); check the address") from None
+                seconds = next(waits)
+                self._on_note(f"no connection ({lost}); trying again in {seconds:.1f} s")
+                self._is_closed.wait(seconds)
+                num_failures += 1
+
+    def _read_connection(self) -> Iterator[_Frame]:
+        with self._changed:
+            if self._is_closed.is_set():
+                return
+            self._connection = self._connect()
+        what, last_step = "connected", None
+        try:
+            for step, pixels in self._connection.frames():
+                if last_step is None or step <= last_step:
+                    self._begin_stretch(step)
+                    second = (self._first_step + step) / self._rate
+                    clock = datetime.now().astimezone().isoformat(sep=" ", timespec="seconds")
+                    self._on_note(f"{what}; second {second:g} is {clock}")
+                    what = "its clock jumped"
+                last_step = step
+                self._next_step = self._first_step + step + 1
+                yield _Frame(self._stretch, self._first_step + step, pixels)
+        finally:
+            self.is_connected = False
+            self._connection.close()
+
+    def _begin_stretch(self, step: int) -> None:
+        """Continue with the step that it is by the clock, after all steps so far."""
+        now = time.monotonic()
+        if self._origin_seconds is None:
+            self._origin_seconds = now - step / self._rate
+        self._stretch += 1
+        self.is_connected = True
+        next_step = max(self._next_step, round((now - self._origin_seconds) * self._rate))
+        self._first_step = next_step - step
+
+    def _put(self, frame: _Frame) -> None:
+        with self._changed:
+            if not self._watching.in_real_time:
+                self._changed.wait_for(
+                    lambda: len(self._frames) < self._capacity or self._is_closed.is_set()
+                )
+            elif len(self._frames) == self._capacity:
+                self._frames.popleft()
+                self.num_dropped += 1
+            self._frames.append(frame)
+            self._changed.notify_all()
+
+
+def _waits() -> Iterator[float]:
+    """Yield the seconds until the next try: doubled each time, with jitter."""
+    seconds = _FIRST_WAIT_SECONDS
+    while True:
+        yield seconds * random.uniform(0.5, 1)
+        seconds = min(2 * seconds, _LONGEST_WAIT_SECONDS)

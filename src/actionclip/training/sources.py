@@ -10,11 +10,9 @@ from __future__ import annotations
 
 import abc
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 from torch import Tensor
-from torch.utils.data import Sampler
 
 from actionclip import conventions
 from actionclip.conventions import Conventions
@@ -22,7 +20,7 @@ from actionclip.data import loading
 from actionclip.data.annotations import Annotations
 from actionclip.data.augmentation import Augmentation
 from actionclip.data.clips import Sampling
-from actionclip.data.dataset import Augmented, Cropped, TestViews, TrainingClips, Transform
+from actionclip.data.dataset import Cropped, TestViews, TrainingClips, Transform
 from actionclip.data.loading import Loader
 from actionclip.data.official_augmentation import OfficialAugmentation
 from actionclip.training import recipe
@@ -74,7 +72,6 @@ class Videos(Source):
         """
         self.annotations = annotations
         self.conventions = conventions
-        self._to_draw, self._to_show = _Keys(), _Keys()
         drawn = TrainingClips(
             annotations,
             sampling,
@@ -84,9 +81,9 @@ class Videos(Source):
             conventions=conventions,
         )
         options: Any = {"num_workers": chosen.num_workers, "pin_memory": pin_memory}
-        self._drawn = Loader(drawn, self._to_draw, **options)
+        self._drawn = Loader(drawn, **options)
         shown = TestViews(annotations, sampling, short_side, image_size, conventions=conventions)
-        self._shown = Loader(shown, self._to_show, **options)
+        self._shown = Loader(shown, **options)
         self.sampling = sampling
         self.taken = {
             "augmentation": chosen.augmentation,
@@ -119,16 +116,14 @@ class Videos(Source):
 
     def read(self, batches: list[list[tuple[int, int]]]) -> Iterator[tuple[list[int], Tensor]]:
         """Give clips drawn from seeds, in batches of (place, seed); damaged ones are left out."""
-        self._to_draw.batches = batches
-        for batch in self._drawn:
+        for batch in self._drawn.read(batches):
             yield batch.examples.tolist(), batch.clips
 
     def show(self, places: Sequence[int]) -> Iterator[tuple[Sequence[int], Tensor]]:
         """Give the middle crop of each video's middle frames; damaged ones are left out."""
-        self._to_show.batches = loading.split(
-            places, TEST_BATCH_SIZE, self.sampling.num_frames, MAX_FRAMES
-        )
-        for batch in self._shown:
+        num_frames = self.sampling.num_frames
+        batches = loading.split(places, TEST_BATCH_SIZE, num_frames, MAX_FRAMES)
+        for batch in self._shown.read(batches):
             yield batch.examples.tolist(), batch.clips.squeeze(1)
 
 
@@ -139,7 +134,7 @@ def _transform(name: str, image_size: int, conventions: Conventions) -> Transfor
         return Cropped(image_size, conventions)
     if name.startswith("official"):
         return OfficialAugmentation(image_size, with_randaugment)
-    return Augmented(Augmentation(image_size, randaugment=with_randaugment))
+    return Augmentation(image_size, randaugment=with_randaugment)
 
 
 def one_sided(labels: Sequence[str], chosen: recipe.Data) -> Sequence[str]:
@@ -147,16 +142,3 @@ def one_sided(labels: Sequence[str], chosen: recipe.Data) -> Sequence[str]:
     if chosen.one_sided is not None:
         return chosen.one_sided
     return [label for label in labels if {"left", "right"} & set(label.lower().split())]
-
-
-@dataclass
-class _Keys(Sampler[list[Any]]):
-    """The keys of a pass's batches; another pass's are put in their place."""
-
-    batches: list[list[Any]] = field(default_factory=list)
-
-    def __iter__(self) -> Iterator[list[Any]]:
-        return iter(self.batches)
-
-    def __len__(self) -> int:
-        return len(self.batches)
