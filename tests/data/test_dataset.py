@@ -41,7 +41,7 @@ def test_keyframes_stand_in_for_the_wanted_frames_and_the_time_errors_are_told(m
         TrainingClips(data_set(moving_square), keyframes, Cropped(SIZE), short_side=48)[0, 0]
     )
     assert (drawn.clip == drawn.clip[0]).all()
-    assert 0 < drawn.time_errors.max() <= 1.9
+    assert 0 < drawn.time_errors.max() < 1.91
     shown = sample(TestViews(data_set(moving_square), keyframes, 48, SIZE, num_windows=2)[0])
     assert (shown.clip == shown.clip[0, 0]).all()
     assert shown.time_errors == pytest.approx([0, 0.5, 1, 1.5, 0.3, 0.8, 1.3, 1.8], abs=0.11)

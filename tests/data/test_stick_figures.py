@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from actionclip.data import reading, stick_figures
-from actionclip.data.stick_figures import body, dataset, drawing, film, motions, poses
+from actionclip.data.stick_figures import dataset, figure, film, motions
 from actionclip.data.stick_figures.dataset import Clip
 
 
@@ -105,8 +105,8 @@ def test_several_labels_are_one_for_the_legs_and_one_for_the_arms(tmp_path: Path
     assert {row["split"] for row in annotations} == {"train", "test", "val"}
     for row in annotations:
         legs, arms = row["label"].split("|")
-        assert legs in motions.WITH_THE_LEGS
-        assert arms in motions.WITH_THE_ARMS
+        assert legs in motions.LEG_ACTIONS
+        assert arms in motions.ARM_ACTIONS
         assert Path(row["path"]).parent == Path("videos")
 
 
@@ -117,20 +117,20 @@ def test_somebody_who_does_two_things_is_drawn_too():
 
 
 def test_arms_come_from_one_action_and_legs_from_the_other():
-    chance = np.random.default_rng(0)
-    squatting, clapping = motions.start("squatting", chance), motions.start("clapping", chance)
+    rng = np.random.default_rng(0)
+    squatting, clapping = motions.start("squatting", rng), motions.start("clapping", rng)
     both = motions.with_arms_of(squatting, clapping)(0.4)
-    np.testing.assert_array_equal(both.thighs, squatting(0.4).thighs)
-    np.testing.assert_array_equal(both.forearms, clapping(0.4).forearms)
+    for limb, source in ((motions.THIGHS, squatting), (motions.FOREARMS, clapping)):
+        np.testing.assert_array_equal(both.angles[limb], source(0.4).angles[limb])
 
 
 @pytest.mark.parametrize("action", sorted(set(motions.ACTIONS) - set(motions.REVERSED)))
 def test_limbs_keep_their_length_and_nobody_sinks_into_the_floor(action: str):
-    chance = np.random.default_rng(3)
-    person = body.grow(chance)
-    motion = motions.with_bearing(motions.start(action, chance), chance)
+    rng = np.random.default_rng(3)
+    person = figure.grow(rng)
+    motion = motions.with_bearing(motions.start(action, rng), rng)
     for moment in np.linspace(0, 1, 9):
-        joints = body.stand(person, motion(float(moment)))
+        joints = figure.stand(person, motion(float(moment)))
         for start, end, length in (
             (joints.hips, joints.knees, person.thigh),
             (joints.knees, joints.ankles, person.shin),
@@ -149,22 +149,22 @@ def test_the_walker_moves_to_the_left():
 
 
 def test_who_sits_ends_on_the_chair():
-    person = body.grow(np.random.default_rng(0))
-    seat = body.chair(person, turn=0.0)[0]
-    hips = body.stand(person, poses.SEATED).hips
+    person = figure.grow(np.random.default_rng(0))
+    seat = figure.chair(person, turn=0.0)[0]
+    hips = figure.stand(person, motions.SEATED).hips
     assert seat[:, 2].min() < hips[:, 2].mean() < seat[:, 2].max()
     assert 0 < hips[:, 1].mean() - seat[:, 1].mean() < 0.08
 
 
 def test_the_figure_stays_in_the_picture():
     for action in ("walking to the left", "falling down", "jumping jacks"):
-        chance = np.random.default_rng(0)
-        person, motion = body.grow(chance), motions.start(action, chance)
-        joints = [body.stand(person, motion(moment)) for moment in (0.0, 0.25, 0.5, 0.75, 1.0)]
+        rng = np.random.default_rng(0)
+        person, motion = figure.grow(rng), motions.start(action, rng)
+        joints = [figure.stand(person, motion(moment)) for moment in (0.0, 0.25, 0.5, 0.75, 1.0)]
         seen = np.concatenate([each.points() for each in joints])
-        pixels = np.array(film.aim(chance, seen).see(seen)) / drawing.FINENESS - drawing.MARGIN
+        pixels = np.array(film.aim(rng, seen).see(seen)) / figure.FINENESS - figure.MARGIN
         assert pixels.min() > 0
-        assert (pixels < (drawing.WIDTH, drawing.HEIGHT)).all()
+        assert (pixels < (figure.WIDTH, figure.HEIGHT)).all()
 
 
 def test_a_folder_that_holds_something_is_left_alone(tmp_path: Path):

@@ -40,7 +40,7 @@ class Sampling:
         return sampling.random_in_segments(available, self.num_frames, rng)
 
     def windows(self, available: int, num_windows: int) -> Int64[np.ndarray, "V T"]:
-        """Return the frames of the clips for testing; one clip by segments has the official middles.
+        """Return the frames of clips for testing; one clip by segments has the official middles.
 
         Several clips by segments span the whole video each, at other places of the segments; dense
         ones are of different parts of it.

@@ -93,7 +93,7 @@ class Loader:
         self.time_errors = TimeErrors()
         self._is_reported = dataset.sampling.kind != "keyframes"
         self._pin_memory = pin_memory
-        self._chunks: list[Sequence[Key]] = []
+        self._chunks: list[list[Key]] = []
         """Of the present pass; the torch loader holds this list."""
         self._loader = DataLoader(
             dataset,

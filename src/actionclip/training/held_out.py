@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import logging
 import random
-from collections import Counter
 from dataclasses import dataclass
 
 from actionclip.data import splits
@@ -95,24 +94,14 @@ def part(annotations: Annotations, min_train: int, shots: int | None, seed: int)
 
 def _unused(annotations: Annotations, train: Annotations, shots: int, seed: int) -> Annotations:
     """Draw as many clips of each label again, from groups and videos that are not trained on."""
-    used = {_together(example) for example in train.examples}
+    used = {splits.group_of(example) for example in train.examples}
     others = [
         example
         for example in annotations.of_split("train").examples
-        if example.labels and _together(example) not in used
+        if example.labels and splits.group_of(example) not in used
     ]
     random.Random(seed).shuffle(others)
-    count: Counter[str] = Counter()
-    drawn = []
-    for example in others:
-        if any(count[label] < shots for label in example.labels):
-            drawn.append(example)
-            count.update(example.labels)
-    return annotations.with_examples(drawn)
-
-
-def _together(example: Example) -> str:
-    return str(example.video) if example.group is None else example.group
+    return annotations.with_examples(others[place] for place in splits.take_shots(others, shots))
 
 
 def _of(examples: list[Example], split: Split) -> list[Example]:

@@ -5,10 +5,10 @@
     DIR/videos/walking_to_the_left+clapping_003.mp4      where clips have several labels
 
 Every clip shows another person before another wall, drawn from (seed, action, number of the clip)
-alone, so a clip stays the same however many are made and whoever makes them. Only an action played
-backwards shares its person with the action itself: the two clips hold the same frames in opposite
-order, are of one `group` and lie in one split. A model blind to order is right about exactly one of
-them.
+alone, so a clip stays the same however many are made by any number of processes. Only an action
+played backwards shares its person with the action itself: the two clips hold the same frames in
+opposite order, are of one `group` and are in one split. A model blind to order is right about
+exactly one of them.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ from __future__ import annotations
 import csv
 import os
 import signal
-import tempfile
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import closing
@@ -30,6 +29,7 @@ import av
 import numpy as np
 from av.codec.context import Flags
 
+from actionclip import atomic_write
 from actionclip.data.stick_figures import film, motions
 from actionclip.data.stick_figures.film import Frames
 
@@ -46,7 +46,7 @@ class Clip:
 
     @property
     def split(self) -> str:
-        """The part of the set it belongs to, whatever the size of the set."""
+        """Of the clip, whatever the size of the set."""
         return SPLITS[self.index % len(SPLITS)]
 
     @property
@@ -58,27 +58,27 @@ class Clip:
         return PurePosixPath(self.split, name, f"{self.index:03}.mp4")
 
     @property
-    def played(self) -> tuple[str, ...]:
-        """What is really done, before it is played backwards."""
+    def filmed(self) -> tuple[str, ...]:
+        """The actions that are filmed, before the frames are reversed."""
         return tuple(motions.REVERSED.get(label, label) for label in self.labels)
 
     @property
     def group(self) -> str:
         """Shared by clips of the same frames."""
-        return f"{_name(self.played)}_{self.index:03}"
+        return f"{_name(self.filmed)}_{self.index:03}"
 
     def frames(self, seed: int) -> Frames:
-        """Draw it, and turn it round where it is played backwards."""
-        key = (*(motions.ACTIONS.index(label) for label in self.played), self.index)
-        chance = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=key))
-        frames = film.film(self.played, chance)
-        return frames if self.played == self.labels else frames[::-1]
+        """Draw the frames."""
+        key = (*(motions.ACTIONS.index(label) for label in self.filmed), self.index)
+        rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=key))
+        frames = film.film(self.filmed, rng)
+        return frames if self.filmed == self.labels else frames[::-1]
 
 
 def plan(clips_per_action: int, multi_label: bool) -> list[Clip]:
     """List the clips of a set."""
     if multi_label:
-        kinds = list(product(motions.WITH_THE_LEGS, motions.WITH_THE_ARMS))
+        kinds = list(product(motions.LEG_ACTIONS, motions.ARM_ACTIONS))
     else:
         kinds = [(label,) for label in motions.ACTIONS]
     return [Clip(labels, index) for labels in kinds for index in range(clips_per_action)]
@@ -92,21 +92,18 @@ def make(
     num_workers: int | None = None,
     on_clip: Callable[[int, int], None] = lambda done, total: None,
 ) -> int:
-    """Write the data set, all of it or nothing.
+    """Write the data set, all of it or nothing; return the number of clips.
 
     Args:
-        folder: To be made; may exist when empty.
-        clips_per_action: With `multi_label`, of every combination of two actions.
-        seed: Another one gives other people.
-        multi_label: Two actions a clip, one with the legs and one with the arms.
-        num_workers: Processes; by default as many as there are processors.
-        on_clip: Told after every clip how many are done, and of how many.
-
-    Returns:
-        The number of clips.
+        folder: is made; may exist when empty.
+        clips_per_action: with `multi_label`, of every combination of two actions.
+        seed: another one gives other people.
+        multi_label: two actions a clip, one with the legs and one with the arms.
+        num_workers: processes; by default as many as there are processors.
+        on_clip: called after every clip with how many are done, and of how many.
 
     Raises:
-        ValueError: If the folder holds something, or a number makes no sense.
+        ValueError: the folder holds something, or a number makes no sense.
     """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise ValueError(f"{folder} is not an empty folder: name a new one for the data set")
@@ -119,33 +116,24 @@ def make(
     clips = plan(clips_per_action, multi_label)
     folder = folder.resolve()
     folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as beside:
-        unfinished = Path(beside, "set")
+    with atomic_write.replacing(folder, durable=False) as unfinished:
         with closing(write_clips(clips, seed, unfinished, num_workers)) as written:
             for done, _ in enumerate(written, start=1):
                 on_clip(done, len(clips))
         write_annotations(clips, unfinished / "annotations.csv")
-        if folder.exists():
-            folder.rmdir()
-        unfinished.rename(folder)
     return len(clips)
 
 
 def write_clips(
     clips: Sequence[Clip], seed: int, folder: Path, num_workers: int | None
 ) -> Generator[None]:
-    """Write videos in several processes, which a Ctrl-C reaches through this one only.
-
-    Yields:
-        After every video, in the order of the clips.
-    """
-    for place in {(folder / clip.path).parent for clip in clips}:
-        place.mkdir(parents=True, exist_ok=True)
-    ignore_interrupts = partial(signal.signal, signal.SIGINT, signal.SIG_IGN)
+    """Write videos in processes that ignore Ctrl-C; yield after every video, in order."""
+    for parent in {(folder / clip.path).parent for clip in clips}:
+        parent.mkdir(parents=True, exist_ok=True)
     pool = ProcessPoolExecutor(
         num_workers or os.cpu_count(),
         mp_context=get_context("spawn"),
-        initializer=ignore_interrupts,
+        initializer=partial(signal.signal, signal.SIGINT, signal.SIG_IGN),
     )
     try:
         yield from pool.map(partial(_write_clip, seed=seed, folder=folder), clips, chunksize=4)
@@ -154,7 +142,7 @@ def write_clips(
 
 
 def write_annotations(clips: Sequence[Clip], path: Path) -> None:
-    """Write the list that says what every video shows."""
+    """Write the table of labels."""
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(["path", "label", "split", "group"])
@@ -163,13 +151,10 @@ def write_annotations(clips: Sequence[Clip], path: Path) -> None:
 
 
 def _write_clip(clip: Clip, seed: int, folder: Path) -> None:
-    _encode(clip.frames(seed), folder / clip.path)
-
-
-def _encode(frames: Frames, path: Path) -> None:
     """Write H.264 that is the same to the byte whenever the frames are."""
+    frames = clip.frames(seed)
     bitexact = {"fflags": "+bitexact", "movflags": "+faststart"}
-    with av.open(str(path), "w", options=bitexact) as container:
+    with av.open(str(folder / clip.path), "w", options=bitexact) as container:
         quality = {"preset": "veryfast", "crf": "20", "g": str(film.FRAMES_PER_SECOND)}
         stream = container.add_stream("libx264", rate=film.FRAMES_PER_SECOND, options=quality)
         stream.height, stream.width = frames.shape[1:3]
