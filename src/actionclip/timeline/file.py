@@ -181,7 +181,9 @@ def _prefetch(
         return np.stack(batch) if batch else None
 
     with ThreadPoolExecutor(1) as thread:
-        batches = prefetch.ordered_map(next_batch, itertools.count(), thread, _NUM_PREFETCHED_BATCHES)
+        batches = prefetch.ordered_map(
+            next_batch, itertools.count(), thread, _NUM_PREFETCHED_BATCHES
+        )
         with closing(batches):
             while (batch := next(batches)) is not None:
                 yield batch
