@@ -3,13 +3,13 @@ import json
 import pytest
 from rich.console import Console
 
-from actionclip.data import check, check_table
+from actionclip.data import check
 
 
 def shown(report: check.CheckReport) -> str:
     console = Console(width=200)
     with console.capture() as captured:
-        console.print(check_table.render(report))
+        console.print(check.render(report))
     return captured.get()
 
 

@@ -41,7 +41,6 @@ def check(
     from rich.console import Console
 
     from actionclip.data import check as checking
-    from actionclip.data import check_table
     from actionclip.text import label_sets
 
     with terminal.counter("checking videos", "videos") as count:
@@ -51,7 +50,7 @@ def check(
     if as_json:
         print(report.to_json())
     else:
-        Console().print(check_table.render(report))
+        Console().print(checking.render(report))
     if not report.ok:
         raise typer.Exit(1)
 

@@ -62,21 +62,16 @@ OPERATIONS = [
 """RandAugment's list (Cubuk et al. 2020) in kornia's operations, without cutout, with the values of
 each at magnitudes 0 and 30."""
 
-
 _Choice = TypeVar("_Choice")
 
 
 class Augmentation:
-    """Augments a clip; everything random comes from the clip's seed."""
+    """Augments a clip to S × S pixels; everything random comes from the clip's seed.
+
+    The paper uses RandAugment on Kinetics-400, not on the smaller UCF101 and HMDB51.
+    """
 
     def __init__(self, size: int, *, randaugment: bool = True) -> None:
-        """Set what is the same for all clips.
-
-        Args:
-            size: S, height and width of the result.
-            randaugment: begin with RandAugment; the paper does on Kinetics-400, not on the smaller
-                UCF101 and HMDB51.
-        """
         self.size = size
         self.randaugment = (
             RandAugment(NUM_OPERATIONS, MAGNITUDE, OPERATIONS) if randaugment else None
@@ -97,13 +92,9 @@ class Augmentation:
     ) -> Float[Tensor, "T 3 {self.size} {self.size}"]:
         """Augment a clip, RGB in 0…1, every frame of it in the same way.
 
-        kornia uses torch's global generator, so that one is seeded here, and restored afterwards.
-
-        Args:
-            clip: frames larger or smaller than the model's.
-            seed: the same seed does the same to any clip of this size.
-            mirror: whether the mirror image, drawn for every second clip, shows the same action;
-                False for actions to the left or to the right.
+        The same seed does the same to any clip of this size. kornia uses torch's global generator,
+        so that one is seeded here, and restored afterwards. `mirror` allows the mirror image, drawn
+        for every second clip; it is False for actions to the left or to the right.
         """
         with torch.random.fork_rng(devices=[]):
             torch.default_generator.manual_seed(seed)

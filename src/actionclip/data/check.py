@@ -1,20 +1,26 @@
 """A data set becomes a report: what is in it, and what would break or spoil a training.
 
-Every video is opened; none is decoded further than its first frame. The report is shown by
-`check_table`.
+Every video is opened; none is decoded further than its first frame.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import hashlib
+import itertools
 import os
 import statistics
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
+
+from rich.console import Group, RenderableType
+from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
 
 from actionclip import display
 from actionclip.data import label_similarity, paths, reading
@@ -23,13 +29,10 @@ from actionclip.data.problems import Problems, unmet_requirements
 from actionclip.text.label_files import LabelFile
 from actionclip.video.decoder import SHARED_DECODER
 
-Progress = Callable[[int, int], None]
-"""Called with the number of videos done and that of all."""
-
 
 @dataclass(frozen=True)
 class Durations:
-    """Of the examples, in seconds: the part that is used, not the whole file. Frames have none."""
+    """Of the examples, in seconds: of the part that is used, not of the file. Frames have none."""
 
     shortest: float
     median: float
@@ -39,7 +42,7 @@ class Durations:
 
 @dataclass(frozen=True)
 class CheckReport:
-    """What is in a data set, and what is wrong with it."""
+    """The content of a data set, and its mistakes."""
 
     data: str
     counts: dict[str, dict[Split, int]]
@@ -50,7 +53,7 @@ class CheckReport:
     sizes: dict[str, int]
     """Videos by size of the picture, "340x256"; the most frequent first."""
     problems: list[str]
-    """Mistakes in what is written, with file and line, and what training needs besides."""
+    """Mistakes in the files, with file and line, and unmet requirements of training."""
     unreadable: dict[str, str]
     """Videos that cannot be opened, and why."""
     duplicates: list[list[str]]
@@ -70,8 +73,19 @@ class CheckReport:
         return not (self.problems or self.unreadable or self.duplicates)
 
     def to_json(self) -> str:
-        """Give the report as one JSON document; `ok` is in it."""
+        """Return the report as one JSON document; `ok` is in it."""
         return display.to_json({"ok": self.ok, **dataclasses.asdict(self)}, indent=2)
+
+
+class _Facts(NamedTuple):
+    """Of a video that can be opened."""
+
+    width: int
+    height: int
+    start_seconds: float = 0.0
+    """When the pictures begin, on the file's clock."""
+    end_seconds: float | None = None
+    """When they end; frames have no time."""
 
 
 def check(
@@ -79,16 +93,16 @@ def check(
     videos: Path | None = None,
     labels: Sequence[str] | LabelFile | None = None,
     seed: int = 0,
-    progress: Progress | None = None,
+    progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> CheckReport:
-    """Look at everything in a data set.
+    """Check everything in a data set.
 
     Args:
         data: the folder or file, as for `reading.read`.
         videos: the folder that holds the videos, if not that of `data`.
         labels: the labels that are allowed; by default those of the data set.
         seed: of the split that is drawn if the data names none.
-        progress: told about each video.
+        progress: called with the number of videos done and that of all.
 
     Raises:
         FileNotFoundError: there is nothing at `data`.
@@ -101,24 +115,34 @@ def check(
         annotations = Annotations((), ())
     if not problems.found:
         problems.found += (f"{data}: {what}" for what in unmet_requirements(annotations))
-    facts = _look_at_videos(annotations.examples, progress or (lambda done, total: None))
-    found = {path: fact for path, fact in facts.items() if isinstance(fact, _Facts)}
+    examples = annotations.examples
+    by_path = {example.video: example for example in examples}
+    facts: dict[Path, _Facts] = {}
+    unreadable: dict[str, str] = {}
+    with ThreadPoolExecutor(os.cpu_count()) as pool:  # each waits for a decoding process
+        results = zip(by_path, pool.map(_probe, by_path.values()), strict=True)
+        for done, (path, result) in enumerate(results, start=1):
+            if isinstance(result, str):
+                unreadable[str(path)] = result
+            else:
+                facts[path] = result
+            progress(done, len(by_path))
     counts: dict[str, dict[Split, int]] = {label: {} for label in annotations.labels}
-    for example in annotations.examples:
+    for example in examples:
         for label in example.labels:
-            of_label = counts.setdefault(label, {})
-            of_label[example.split] = of_label.get(example.split, 0) + 1
-    sizes = Counter(f"{fact.width}x{fact.height}" for fact in found.values())
+            by_split = counts.setdefault(label, {})
+            by_split[example.split] = by_split.get(example.split, 0) + 1
+    sizes = Counter(f"{fact.width}x{fact.height}" for fact in facts.values())
     return CheckReport(
         data=str(data),
         counts=counts,
         splits=annotations.splits,
         split_drawn=annotations.split_drawn,
-        durations=_durations(annotations.examples, found),
+        durations=_durations(examples, facts),
         sizes=dict(sizes.most_common()),
         problems=problems.found,
-        unreadable={str(path): fact for path, fact in facts.items() if isinstance(fact, str)},
-        duplicates=_duplicates(annotations.examples),
+        unreadable=unreadable,
+        duplicates=_duplicates(examples),
         layout=annotations.layout,
         questions=list(annotations.questions),
         similar_labels=label_similarity.nearly_same(annotations.labels),
@@ -126,38 +150,19 @@ def check(
     )
 
 
-@dataclass(frozen=True)
-class _Facts:
-    width: int
-    height: int
-    start_seconds: float = 0.0
-    """When the pictures begin, on the file's clock."""
-    end_seconds: float | None = None
-    """When they end; frames have no time."""
-
-
-def _look_at_videos(examples: Sequence[Example], progress: Progress) -> dict[Path, _Facts | str]:
-    """Open each video once; give what it is, or the reason why it cannot be read."""
-    by_path = {example.video: example for example in examples}
-    facts: dict[Path, _Facts | str] = {}
-    with ThreadPoolExecutor(os.cpu_count()) as pool:  # each waits for a decoding process
-        for path, fact in zip(by_path, pool.map(_look_at, by_path.values()), strict=True):
-            facts[path] = fact
-            progress(len(facts), len(by_path))
-    return facts
-
-
-def _look_at(example: Example) -> _Facts | str:
+def _probe(example: Example) -> _Facts | str:
+    """Open a video; return the reason if it cannot be read."""
     try:
         if example.frames is None:
             info = SHARED_DECODER.probe(example.video)
             end_seconds = info.start_seconds + info.duration_seconds
             return _Facts(info.width, info.height, info.start_seconds, end_seconds)
-        naming = paths.describe_frames(example.video)
-        if not _holds(naming, example.frames):
+        listed, found = example.frames, paths.describe_frames(example.video)
+        holds_all = found.first <= listed.first and _end(listed) <= _end(found)
+        if found.template != listed.template or not holds_all:
             return (
-                f"the list tells of {_in_words(example.frames)}, the folder holds"
-                f" {_in_words(naming)}; correct the list or extract the frames again"
+                f"the list tells of {_in_words(listed)}, the folder holds"
+                f" {_in_words(found)}; correct the list or extract the frames again"
             )
         info = SHARED_DECODER.probe(_file(example))
         return _Facts(info.width, info.height)
@@ -165,10 +170,8 @@ def _look_at(example: Example) -> _Facts | str:
         return str(error).removeprefix(f"{example.video}: ")
 
 
-def _holds(found: FrameFolder, listed: FrameFolder) -> bool:
-    """Say whether a folder holds all frames that are listed of it."""
-    end, listed_end = (one.first + one.num_frames for one in (found, listed))
-    return found.template == listed.template and listed.first >= found.first and listed_end <= end
+def _end(frames: FrameFolder) -> int:
+    return frames.first + frames.num_frames
 
 
 def _in_words(frames: FrameFolder) -> str:
@@ -176,18 +179,16 @@ def _in_words(frames: FrameFolder) -> str:
 
 
 def _durations(examples: Sequence[Example], facts: dict[Path, _Facts]) -> Durations | None:
-    def seconds() -> Iterator[float]:
-        for example in examples:
-            fact = facts.get(example.video)
-            if fact and fact.end_seconds is not None:
-                end = fact.end_seconds if example.end_seconds is None else example.end_seconds
-                start = max(example.start_seconds or 0, fact.start_seconds)
-                yield min(end, fact.end_seconds) - start
-
-    lasting = list(seconds())
-    if not lasting:
+    seconds: list[float] = []
+    for example in examples:
+        fact = facts.get(example.video)
+        if fact and fact.end_seconds is not None:
+            end = fact.end_seconds if example.end_seconds is None else example.end_seconds
+            start = max(example.start_seconds or 0, fact.start_seconds)
+            seconds.append(min(end, fact.end_seconds) - start)
+    if not seconds:
         return None
-    return Durations(min(lasting), statistics.median(lasting), max(lasting), sum(lasting))
+    return Durations(min(seconds), statistics.median(seconds), max(seconds), sum(seconds))
 
 
 def _duplicates(examples: Sequence[Example]) -> list[list[str]]:
@@ -197,30 +198,76 @@ def _duplicates(examples: Sequence[Example]) -> list[list[str]]:
         file = _file(example)
         if file.is_file() and file.stat().st_size:
             by_length[file.stat().st_size].append(example)
-    found = []
-    for alike in by_length.values():
-        if len({example.split for example in alike}) < 2:
-            continue
-        by_content: dict[tuple[str, float | None, float | None], list[Example]] = defaultdict(list)
-        for example in alike:
-            part = example.start_seconds, example.end_seconds
-            by_content[_digest(_file(example)), *part].append(example)
-        found += [
-            sorted(f"{example.video} ({example.split})" for example in same)
-            for same in by_content.values()
-            if len({example.split for example in same}) > 1
-        ]
-    return found
+    by_content: dict[tuple[str, float | None, float | None], list[Example]] = defaultdict(list)
+    for example in itertools.chain(*filter(_are_split, by_length.values())):
+        with _file(example).open("rb") as content:
+            digest = hashlib.file_digest(content, "sha256").hexdigest()
+        by_content[digest, example.start_seconds, example.end_seconds].append(example)
+    return [
+        sorted(f"{example.video} ({example.split})" for example in same)
+        for same in filter(_are_split, by_content.values())
+    ]
 
 
-def _digest(file: Path) -> str:
-    with file.open("rb") as content:
-        return hashlib.file_digest(content, "sha256").hexdigest()
+def _are_split(examples: Sequence[Example]) -> bool:
+    return len({example.split for example in examples}) > 1
 
 
 def _file(example: Example) -> Path:
-    """Give the file that stands for a video: itself, or the middle one of its frames."""
+    """Return the file that represents a video: itself, or the middle one of its frames."""
     if example.frames is None:
         return example.video
     middle = example.frames.first + example.frames.num_frames // 2
     return example.video / example.frames.template.format(middle)
+
+
+def render(report: CheckReport) -> RenderableType:
+    """Show the counts, then the facts of the videos, then the mistakes; the verdict comes last."""
+    parts: list[RenderableType] = [_table(report)] if report.counts else []
+    parts += map(Text, _sentences(report))
+    sections = {
+        "Mistakes": report.problems,
+        "Unreadable videos": [f"{path}: {why}" for path, why in report.unreadable.items()],
+        "The same clip in several splits": [" = ".join(same) for same in report.duplicates],
+        "Questions (allowed)": report.questions,
+        "Labels that nearly repeat each other (allowed)": [
+            f"{one} · {other}" for one, other in report.similar_labels
+        ],
+    }
+    for title, lines in sections.items():
+        if lines:
+            parts.append(Text(f"\n{title}: {len(lines)}", style="bold"))
+            parts += [Text(f"  {display.one_line(line)}") for line in lines]
+    if report.ok:
+        parts.append(Text("\nNothing here would break a training.", style="green"))
+    else:
+        parts.append(Text("\nCorrect what is listed above before training.", style="bold red"))
+    return Group(*parts)
+
+
+def _table(report: CheckReport) -> Table:
+    table = Table(title=escape(display.one_line(report.data)), show_footer=True)
+    table.add_column("label", footer=f"{len(report.counts)} labels")
+    drawn = " (drawn)" if report.split_drawn else ""
+    for split, count in report.splits.items():
+        table.add_column(f"{split}{drawn}", footer=str(count), justify="right")
+    for label, by_split in report.counts.items():
+        counts = (str(by_split.get(split, 0)) for split in report.splits)
+        table.add_row(escape(display.one_line(label)), *counts)
+    return table
+
+
+def _sentences(report: CheckReport) -> list[str]:
+    lines = [report.layout] if report.layout else []
+    if report.durations:
+        of = report.durations
+        lines.append(
+            f"durations: {of.shortest:.1f} s to {of.longest:.1f} s, median {of.median:.1f} s,"
+            f" together {of.total / 60:.1f} min"
+        )
+    if report.sizes:
+        sizes = ", ".join(f"{size} ({count})" for size, count in report.sizes.items())
+        lines.append(f"sizes: {sizes}")
+    if report.num_missing:
+        lines.append(f"missing: {report.num_missing} listed videos are not there and are left out")
+    return lines

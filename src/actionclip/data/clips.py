@@ -1,6 +1,7 @@
 """An example becomes frames: the sampling chooses those that make the clip, and only they are read.
 
-Numbers of frames count from the start of the video.
+Numbers of frames count from the start of the video. Every function that opens a video raises
+FileNotFoundError if it is gone, and ValueError if it cannot be decoded.
 
 Shapes:
     T: frames of a clip   V: clips of an example   F: frames that are read   H W: pixels
@@ -57,22 +58,14 @@ def read_sampled(
     short_side: int | None,
     scaling: Scaling = "decoder",
 ) -> tuple[UInt8[np.ndarray, "F H W 3"], Float64[np.ndarray, " F"]]:
-    """Read the chosen frames of an example.
+    """Read frames of an example, and return how many seconds each is away from the wanted one.
 
     Args:
         example: a video, a part of one, or a folder of pictures.
         chosen: whether only keyframes are read.
         choose: returns which of so many frames are wanted, by a method of `chosen`.
-        short_side: as in `read`.
-        scaling: as in `read`.
-
-    Returns:
-        The frames, and how many seconds each is away from the wanted one: 0 unless only keyframes
-        are read.
-
-    Raises:
-        FileNotFoundError: the video is gone.
-        ValueError: it cannot be decoded.
+        short_side: None keeps the size.
+        scaling: what scales; see `Conventions.scaling`.
     """
     frames = span(example)
     numbers, time_errors = nearest(example, choose(len(frames)) + frames.start, chosen)
@@ -80,7 +73,7 @@ def read_sampled(
 
 
 def span(example: Example) -> range:
-    """Return the numbers of the frames that belong to an example, one at least; may raise."""
+    """Return the numbers of the frames that belong to an example, one at least."""
     if example.frames is not None:
         return range(example.frames.num_frames)
     start_seconds = example.start_seconds or 0.0
@@ -106,7 +99,7 @@ def read(
     short_side: int | None,
     scaling: Scaling = "decoder",
 ) -> UInt8[np.ndarray, "F H W 3"]:
-    """Read frames by their numbers, scaled to a short side; None keeps their size."""
+    """Read frames by their numbers; see `read_sampled`."""
     if scaling == "pillow" and short_side is not None:
         full_size = read(example, numbers, None, scaling)
         return transforms.resize_short_side_bicubic(full_size, short_side)

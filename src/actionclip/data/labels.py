@@ -1,7 +1,7 @@
-"""Labels as they are written in data sets become words: numbers by a label file, names cleaned.
+"""Labels as data sets write them become words: numbers by a label file, names cleaned.
 
 `ApplyEyeMakeup` and `apply_eye_makeup` are the same words. Labels that differ only by case are more
-likely a mistake than meant, and which of them is right cannot be told.
+likely a mistake than meant, and it is not known which of them is right.
 """
 
 from __future__ import annotations
@@ -18,19 +18,20 @@ from actionclip.text import labels
 from actionclip.text.label_files import LabelFile
 from actionclip.video import files
 
-_FILE_SUFFIXES = (".txt", ".csv", ".json", ".wav", ".mp3")
 _SUFFIXES = (".txt", ".csv", ".tsv", ".json", ".yaml", ".yml")
+"""Of label files."""
+_FILE_SUFFIXES = (".txt", ".csv", ".json", ".wav", ".mp3")
 
 
 def are_numbers(examples: Sequence[Example]) -> bool:
-    """Say whether every label is a number, so that a label file must tell what it means."""
+    """Return whether every label is a number, so that a label file is needed."""
     return bool(examples) and all(label.isdecimal() for e in examples for label in e.labels)
 
 
 def from_numbers(
     examples: Sequence[Example], names: LabelFile, problems: Problems
 ) -> list[Example]:
-    """Give the examples with names for numbers.
+    """Replace numbers by names.
 
     Args:
         examples: whose labels are numbers.
@@ -54,16 +55,11 @@ def from_numbers(
             continue
         named = tuple(dict.fromkeys(words[int(label)] for label in example.labels))
         result.append(dataclasses.replace(example, labels=named))
-    _compare_with_folders(result, set(words.values()), problems)
-    return result
-
-
-def _compare_with_folders(examples: Sequence[Example], words: set[str], problems: Problems) -> None:
-    """Find numbers that name other labels than most of the folders that the videos lie in."""
-    folders = [(example, labels.clean(example.video.parent.name)) for example in examples]
-    known = [(example, folder) for example, folder in folders if folder in words]
-    wrong = [(example, folder) for example, folder in known if folder not in example.labels]
-    if len(wrong) * 2 > len(known):
+    known = set(words.values())
+    in_folders = [(example, labels.clean(example.video.parent.name)) for example in result]
+    in_folders = [(example, folder) for example, folder in in_folders if folder in known]
+    wrong = [(example, folder) for example, folder in in_folders if folder not in example.labels]
+    if len(wrong) * 2 > len(in_folders):
         example, folder = wrong[0]
         problems.add(
             example.source,
@@ -71,60 +67,11 @@ def _compare_with_folders(examples: Sequence[Example], words: set[str], problems
             f" {folder!r}, and so do {len(wrong) - 1} others; correct the order of the label"
             " file, or whether it counts from 0 or 1",
         )
-
-
-def file_beside(lists: Sequence[Path], root: Path) -> Path | None:
-    """Find the label file of lists: beside them, above them up to the root, in a folder of it.
-
-    Args:
-        lists: files that name videos, which are no label files.
-        root: the data folder; the folders in it that hold videos are passed over.
-
-    Raises:
-        ValueError: there are several.
-    """
-    for folders in _places(lists, root):
-        found = sorted(
-            file
-            for folder in folders
-            for file in folder.iterdir()
-            if re.search(r"label|class|categor", file.name.lower())
-            and file.suffix.lower() in _SUFFIXES
-            and file not in lists
-            and split_names.split_in(file.stem) is None
-        )
-        if len(found) > 1:
-            raise ValueError(
-                f"{root}: several files can be the label file ({', '.join(map(str, found))}); name"
-                " the right one by --labels, or as data.labels in a recipe"
-            )
-        if found:
-            return found[0]
-    return None
-
-
-def _places(lists: Sequence[Path], root: Path) -> Iterator[list[Path]]:
-    """Give the folders in which a label file can lie, the nearest first."""
-    beside = sorted({file.parent for file in lists if file.is_file()})
-    above = [up for one in beside for up in one.parents if up.is_relative_to(root)]
-    for folder in dict.fromkeys((*beside, *above, root)):
-        yield [folder]
-    yield [
-        entry
-        for entry in sorted(root.iterdir())
-        if entry.is_dir()
-        and not paths.is_hidden(entry.name)
-        and not any(map(files.is_named_like_a_video, entry.iterdir()))
-    ]
+    return result
 
 
 def in_words(examples: Iterable[Example], problems: Problems) -> list[Example]:
-    """Give the examples with their labels in words.
-
-    Args:
-        examples: with labels as they are written.
-        problems: gets labels that differ only by case from earlier ones, each once.
-    """
+    """Replace labels as they are written by words; report labels that differ only by case."""
     first: dict[str, tuple[str, str]] = {}
     words: dict[str, str] = {}
     result = []
@@ -135,9 +82,8 @@ def in_words(examples: Iterable[Example], problems: Problems) -> list[Example]:
             words[label] = labels.clean(label)
             earlier, source = first.setdefault(words[label].casefold(), (label, example.source))
             one, other = labels.normalize(label), labels.normalize(earlier)
-            if words[label] != words[earlier] or (
-                one != other and one.casefold() == other.casefold()
-            ):
+            differ_by_case = one != other and one.casefold() == other.casefold()
+            if words[label] != words[earlier] or differ_by_case:
                 problems.add(
                     example.source,
                     f"the label {label!r} differs only by case from {earlier!r} ({source});"
@@ -148,8 +94,52 @@ def in_words(examples: Iterable[Example], problems: Problems) -> list[Example]:
     return result
 
 
+def file_beside(lists: Sequence[Path], root: Path) -> Path | None:
+    """Find the label file of lists: beside them, above them up to the root, in a folder of it.
+
+    Args:
+        lists: files that name videos, which are no label files.
+        root: the data folder; the folders in it that hold videos are not searched.
+
+    Raises:
+        ValueError: there are several.
+    """
+    beside = sorted({file.parent for file in lists if file.is_file()})
+    above = [up for folder in beside for up in folder.parents if up.is_relative_to(root)]
+    for folder in dict.fromkeys((*beside, *above, root)):
+        if found := _label_file([folder], lists, root):
+            return found
+    below = [
+        entry
+        for entry in sorted(root.iterdir())
+        if entry.is_dir()
+        and not paths.is_hidden(entry.name)
+        and not any(map(files.is_named_like_a_video, entry.iterdir()))
+    ]
+    return _label_file(below, lists, root)
+
+
+def _label_file(folders: Iterable[Path], lists: Sequence[Path], root: Path) -> Path | None:
+    """Return the only file in these folders that can be the label file."""
+    found = sorted(
+        file
+        for folder in folders
+        for file in folder.iterdir()
+        if re.search(r"label|class|categor", file.name.lower())
+        and file.suffix.lower() in _SUFFIXES
+        and file not in lists
+        and split_names.split_in(file.stem) is None
+    )
+    if len(found) > 1:
+        raise ValueError(
+            f"{root}: several files can be the label file ({', '.join(map(str, found))}); name"
+            " the right one by --labels, or as data.labels in a recipe"
+        )
+    return found[0] if found else None
+
+
 def questions(names: Sequence[str]) -> Iterator[str]:
-    """Give a sentence for each way in which labels look like something else."""
+    """Yield a sentence for each way in which labels look like something else."""
     kinds = (
         ("numbers; give the words by --labels FILE", re.compile(r"-?\d+(\.\d+)?").fullmatch),
         ("names of files", _is_file_name),
@@ -165,12 +155,12 @@ def questions(names: Sequence[str]) -> Iterator[str]:
 def questions_of(
     examples: Sequence[Example], names: Sequence[str], *, by_place: bool
 ) -> Iterator[str]:
-    """Give a sentence for each way in which examples seem to have the wrong labels.
+    """Yield a sentence for each way in which examples seem to have the wrong labels.
 
     Args:
         examples: with labels in words.
         names: all labels.
-        by_place: the data has numbers, and they are places in a label file without ids.
+        by_place: the data has numbers, which are positions in a label file without ids.
     """
     used = {label for example in examples for label in example.labels}
     if by_place and len(used) > 1 and names[:1] and names[0] not in used:

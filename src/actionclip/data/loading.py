@@ -13,7 +13,6 @@ from __future__ import annotations
 import itertools
 import logging
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -43,23 +42,8 @@ class Batch(NamedTuple):
     """Indices in the annotations."""
 
 
-@dataclass
-class TimeErrors:
-    """How far the frames of all clips so far are from the wanted ones, in seconds."""
-
-    num_clips: int = 0
-    mean_seconds: float = 0.0
-    max_seconds: float = 0.0
-
-    def add(self, seconds: Float64[np.ndarray, " F"]) -> None:
-        """Count the frames of one clip."""
-        self.num_clips += 1
-        self.mean_seconds += (float(seconds.mean()) - self.mean_seconds) / self.num_clips
-        self.max_seconds = max(self.max_seconds, float(seconds.max()))
-
-
 class _Chunk(NamedTuple):
-    """The part of a batch that a worker sends; an array costs no open file, a tensor does."""
+    """The part of a batch that a worker sends; a tensor costs an open file, an array does not."""
 
     clips: Tensor | None
     examples: list[int]
@@ -68,7 +52,12 @@ class _Chunk(NamedTuple):
 
 
 class Loader:
-    """Reads batches of a data set, in any number of passes; counts what cannot be read."""
+    """Reads batches of a data set, in any number of passes; counts what cannot be read.
+
+    Workers start with the first batch; 0 workers read in this process. Their number changes nothing
+    in the batches. A GPU copies faster from pinned memory. `damaged_limit` is the share of the data
+    set that may be damaged.
+    """
 
     def __init__(
         self,
@@ -78,19 +67,12 @@ class Loader:
         pin_memory: bool = False,
         damaged_limit: float = DAMAGED_LIMIT,
     ) -> None:
-        """Set up reading; workers start with the first batch.
-
-        Args:
-            dataset: is read.
-            num_workers: processes that read; 0 reads in this one. Changes nothing in the batches.
-            pin_memory: put batches into memory that a GPU copies from faster.
-            damaged_limit: the share of the data set that may be damaged.
-        """
         self.dataset = dataset
         self.damaged_limit = damaged_limit
         self.damaged: dict[int, str] = {}
         """The reason, by index in the annotations."""
-        self.time_errors = TimeErrors()
+        self.time_errors: list[tuple[float, float]] = []
+        """Mean and maximum over the frames of each clip, in seconds, until they are reported."""
         self._is_reported = dataset.sampling.kind != "keyframes"
         self._pin_memory = pin_memory
         self._chunks: list[list[Key]] = []
@@ -121,11 +103,11 @@ class Loader:
             for chunk in itertools.islice(loaded, len(chunks)):
                 for damage in chunk.damaged:
                     self._note(damage)
-                for time_errors in chunk.time_errors:
-                    self.time_errors.add(time_errors)
+                if not self._is_reported:
+                    self.time_errors += [(one.mean(), one.max()) for one in chunk.time_errors]
                 if chunk.clips is not None:
                     whole.append(chunk)
-            if self.time_errors.num_clips >= CLIPS_BEFORE_REPORT:
+            if len(self.time_errors) >= CLIPS_BEFORE_REPORT:
                 self._report_time_errors()
             if whole:
                 yield self._join(whole)
@@ -142,15 +124,16 @@ class Loader:
         return Batch(clips, torch.tensor([index for chunk in chunks for index in chunk.examples]))
 
     def _report_time_errors(self) -> None:
-        if self._is_reported or self.time_errors.num_clips == 0:
+        if self._is_reported or not self.time_errors:
             return
         self._is_reported = True
+        means, maxima = zip(*self.time_errors, strict=True)
         _logger.warning(
             "keyframes stand in for the frames of the sampling: %.2f s from them on average, "
             "%.2f s at most, over %d clips",
-            self.time_errors.mean_seconds,
-            self.time_errors.max_seconds,
-            self.time_errors.num_clips,
+            sum(means) / len(means),
+            max(maxima),
+            len(means),
         )
 
     def _note(self, damage: Damage) -> None:

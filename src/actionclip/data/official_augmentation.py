@@ -66,11 +66,6 @@ def randaugment(image: Image, rng: random.Random) -> Image:
     return image
 
 
-def _posterize(image: Image, num_bits: float) -> Image:
-    """Keep the highest bits of each channel, one at least."""
-    return ImageOps.posterize(image, max(1, int(num_bits)))
-
-
 def _solarize_add(image: Image, addition: float) -> Image:
     """Add to each channel, then invert what is not below 128."""
     brighter = (min(value + int(addition), 255) for value in range(256))
@@ -110,7 +105,9 @@ OPERATIONS = {
     "Equalize": Operation(lambda image, value: ImageOps.equalize(image), 0.0, 1.0),
     "Invert": Operation(lambda image, value: ImageOps.invert(image), 0.0, 1.0),
     "Rotate": Operation(Image.rotate, 0.0, 30.0, is_signed=True),
-    "Posterize": Operation(_posterize, 0.0, 4.0),
+    "Posterize": Operation(
+        lambda image, value: ImageOps.posterize(image, max(1, int(value))), 0.0, 4.0
+    ),
     "Solarize": Operation(ImageOps.solarize, 0.0, 256.0),
     "SolarizeAdd": Operation(_solarize_add, 0.0, 110.0),
     "Color": Operation(_enhance(ImageEnhance.Color), 0.1, 1.9),
@@ -148,22 +145,20 @@ def turn_hue(image: Image, turns: float) -> Image:
 
 @dataclass(frozen=True)
 class OfficialAugmentation:
-    """Augments a clip; everything random comes from the clip's seed."""
+    """Augments a clip to S × S pixels; everything random comes from the clip's seed.
+
+    The official code leaves RandAugment out on UCF101 and HMDB51.
+    """
 
     size: int
-    """S, height and width of the result."""
     with_randaugment: bool = True
-    """The official code leaves it out on UCF101 and HMDB51."""
 
     def __call__(
         self, frames: UInt8[np.ndarray, "T H W 3"], seed: int, mirror: bool
     ) -> UInt8[Tensor, "T 3 {self.size} {self.size}"]:
-        """Augment a clip.
+        """Augment frames of any size; the official code takes them as they were extracted.
 
-        Args:
-            frames: of any size; the official code takes them as they were extracted.
-            seed: the same seed does the same to any clip of this size.
-            mirror: whether the mirror image, drawn for every second clip, shows the same action.
+        `mirror` allows the mirror image, drawn for every second clip.
         """
         rng = random.Random(seed)
         images = [fromarray(np.ascontiguousarray(frame)) for frame in frames]

@@ -59,13 +59,7 @@ class Engine:
     def __init__(
         self, model: ActionCLIP, labels: Sequence[str], score: Score, settings: Settings
     ) -> None:
-        """Start before the first step.
-
-        Args:
-            model: projects frames and embeds windows.
-            labels: in the order of the scores.
-            score: compares embeddings of clips with these labels.
-            settings: windows and thresholds.
+        """Start before the first step; the labels are in the order of the scores.
 
         Raises:
             ValueError: the vision tower of the model mixes frames.
@@ -80,16 +74,10 @@ class Engine:
         self._cuts = CutDetector()
 
     def push(self, step: int, vision_features: Float[Tensor, "T E"]) -> list[Event]:
-        """Take consecutive steps, and return the events that are certain with them.
+        """Take consecutive steps, the first of this number; return the events that are certain.
 
-        Steps that were left out since the last call are a gap: what is open ends before it.
-
-        Args:
-            step: the number of the first step; higher than all before.
-            vision_features: of one frame for each step.
-
-        Returns:
-            Scores of slots, beginnings and ends of moments, each once and in order.
+        Steps that were left out since the last call are a gap: what is open ends before it. Events
+        are scores of slots, beginnings and ends of moments, each once and in order.
         """
         events: list[Event] = []
         if self._next_step is not None and step > self._next_step:

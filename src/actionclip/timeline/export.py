@@ -93,12 +93,7 @@ def write_clips(
 ) -> list[Path]:
     """Write a video for each moment; the names hold number, time and label, and sort by time.
 
-    Args:
-        video: the file that the moments were found in.
-        moments: with times on the file's clock.
-        folder: of the clips; it is made.
-        on_progress: called with how many clips are written, and how many there will be.
-        decoder: reads the video.
+    The folder is made. `on_progress` is called with the number of clips written and that of all.
 
     Raises:
         ValueError: the video cannot be decoded.

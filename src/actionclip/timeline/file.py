@@ -72,16 +72,9 @@ def find(
     stream_frames: StreamFrames = SHARED_DECODER.stream_frames,
     on_progress: Callable[[int], None] = lambda num_steps: None,
 ) -> Timeline:
-    """Find the moments of each label in a video.
+    """Find the moments of each label in a video; the labels are in the order of the scores.
 
-    Args:
-        model: encodes the frames that are not in the cache.
-        video: a file.
-        labels: in the order of the scores.
-        score: returns the scores of the labels, 0…1, for embeddings of clips.
-        settings: of windows and thresholds.
-        stream_frames: decodes the video.
-        on_progress: called with how many frames are encoded.
+    `on_progress` is called with how many frames are encoded so far, or found in the cache.
 
     Raises:
         FileNotFoundError: there is no such file.
@@ -112,7 +105,7 @@ def vision_features(
     stream_frames: StreamFrames,
     on_progress: Callable[[int], None] = lambda num_steps: None,
 ) -> Iterator[Part]:
-    """Yield the features of a whole video in order; see `find` for arguments and errors."""
+    """Yield the features of a whole video in order; see `find`."""
     cache = FeatureCache(encode.depends_on(model)) if video.is_file() else None
     key_of = _part_keys(cache, video, frames_per_second) if cache else None  # before decoding
     num_steps = 0  # since the first one with a picture

@@ -28,7 +28,7 @@ from actionclip.model.actionclip import ActionCLIP
 from actionclip.timeline.engine import Engine, Score
 from actionclip.timeline.moments import Event
 from actionclip.timeline.settings import Settings
-from actionclip.video.connection import Address, Connection, ConnectionLostError
+from actionclip.video.connection import Address, Connection, ConnectionLostError, LiveFrames
 
 Note = Callable[[str], None]
 
@@ -67,26 +67,18 @@ def watch(
 ) -> Generator[Event, None, None]:
     """Watch until the source ends or `is_stopped`; what is open then is ended.
 
-    Args:
-        model: encodes the frames.
-        address: where they come from.
-        labels: in the order of the scores.
-        score: returns the scores of the labels, 0…1, for embeddings of clips.
-        settings: of windows and thresholds.
-        watching: how the address is read.
-        on_note: called, also from another thread, with connections made and lost and the number of
-            dropped frames.
-        is_stopped: called several times a second.
-
-    Yields:
-        Scores of slots, and beginnings and ends of moments, as soon as they are certain.
+    Events are yielded as soon as they are certain. `on_note` is called, also from another thread,
+    with connections made and lost and the number of dropped frames; `is_stopped` is called several
+    times a second. The labels are in the order of the scores.
 
     Raises:
         ValueError: the source is no video, or the model cannot be used for timelines.
         ConnectionError: there is no connection, and no retry left.
     """
-    stream = _StreamEngine(Engine(model, labels, score, settings), settings)
+    engine = Engine(model, labels, score, settings)
+    max_hole = min(settings.window_seconds) * settings.frames_per_second
     rate, short_side = settings.frames_per_second, model.encoder.short_side
+    last: tuple[_Frame, Float[Tensor, " E"]] | None = None
     num_reported, next_report = 0, 0.0
     with closing(_FrameQueue(address, rate, short_side, watching, on_note)) as queue:
         is_over = False
@@ -95,11 +87,19 @@ def watch(
             is_over = frames is None
             if frames:
                 batch = np.stack([frame.pixels for frame in frames])
-                for features in encode.stream_features(model, [batch]):
-                    for frame, row in zip(frames, features, strict=True):
-                        yield from stream.push(frame, row)
+                [features] = encode.stream_features(model, [batch])  # (T, E)
+                for frame, row in zip(frames, features, strict=True):
+                    if last is not None:
+                        before, row_before = last
+                        hole = frame.step - before.step - 1
+                        if frame.stretch != before.stretch:
+                            yield from engine.finish()
+                        elif 0 < hole <= max_hole:  # the frame before counts as still on screen
+                            yield from engine.push(before.step + 1, row_before.expand(hole, -1))
+                    last = frame, row
+                    yield from engine.push(frame.step, row[None])
             elif is_over or not queue.is_connected:
-                yield from stream.engine.finish()
+                yield from engine.finish()
             if queue.num_dropped > num_reported and (is_over or time.monotonic() >= next_report):
                 num_reported = queue.num_dropped
                 next_report = time.monotonic() + _SECONDS_BETWEEN_REPORTS
@@ -117,31 +117,6 @@ class _Frame:
     step: int
     """Since second 0 of the file, or of the first connection."""
     pixels: UInt8[np.ndarray, "H W 3"]
-
-
-class _StreamEngine:
-    """Pushes frames to the engine, with the small holes of dropped frames filled.
-
-    As long as a hole is no longer than a window, the frame before it counts as still on screen;
-    a longer one, or another stretch, is a gap.
-    """
-
-    def __init__(self, engine: Engine, settings: Settings) -> None:
-        self.engine = engine
-        self._max_hole = min(settings.window_seconds) * settings.frames_per_second
-        self._last: tuple[_Frame, Float[Tensor, " E"]] | None = None
-
-    def push(self, frame: _Frame, features: Float[Tensor, " E"]) -> list[Event]:
-        events: list[Event] = []
-        if self._last is not None:
-            before, features_before = self._last
-            hole = frame.step - before.step - 1
-            if frame.stretch != before.stretch:
-                events += self.engine.finish()
-            elif 0 < hole <= self._max_hole:
-                events += self.engine.push(before.step + 1, features_before.expand(hole, -1))
-        self._last = (frame, features)
-        return events + self.engine.push(frame.step, features[None])
 
 
 class _FrameQueue:
@@ -176,12 +151,6 @@ class _FrameQueue:
         self.is_connected = False
         """Frames have come, and more may come with nothing lost between."""
         self.num_dropped = 0
-        self._stretch = 0
-        self._first_step = 0
-        """Of the stretch."""
-        self._next_step = 0
-        self._origin_seconds: float | None = None
-        """When step 0 was."""
         self._thread = threading.Thread(target=self._read, name="frames", daemon=True)
         self._thread.start()
 
@@ -207,22 +176,37 @@ class _FrameQueue:
 
     def _read(self) -> None:
         try:
-            self._read_connections()
+            for frame in self._read_connections():
+                self._put(frame)
         except Exception as error:
             self.failure = error
         with self._changed:
             self._is_over = True
             self._changed.notify_all()
 
-    def _read_connections(self) -> None:
-        """Read one connection after the other."""
-        waits = _waits()
-        num_failures = 0
+    def _read_connections(self) -> Iterator[_Frame]:
+        """Read one connection after the other; steps go on by the clock between them."""
+        waits, num_failures = _waits(), 0
+        stretch = first_step = next_step = 0
+        origin_seconds = None  # when step 0 was
         while not self._is_closed.is_set():
+            what, last_step = "connected", None
             try:
-                for frame in self._read_connection():
+                for step, pixels in self._read_connection():
                     waits, num_failures = _waits(), 0
-                    self._put(frame)
+                    if last_step is None or step <= last_step:
+                        now = time.monotonic()
+                        if origin_seconds is None:
+                            origin_seconds = now - step / self._rate
+                        by_clock = round((now - origin_seconds) * self._rate)
+                        first_step = max(next_step, by_clock) - step
+                        stretch += 1
+                        second = (first_step + step) / self._rate
+                        clock = datetime.now().astimezone().isoformat(sep=" ", timespec="seconds")
+                        self._on_note(f"{what}; second {second:g} is {clock}")
+                        what = "its clock jumped"
+                    last_step, next_step = step, first_step + step + 1
+                    yield _Frame(stretch, first_step + step, pixels)
                 return
             except ConnectionLostError as lost:
                 if self._is_closed.is_set():
@@ -234,36 +218,18 @@ class _FrameQueue:
                 self._is_closed.wait(seconds)
                 num_failures += 1
 
-    def _read_connection(self) -> Iterator[_Frame]:
+    def _read_connection(self) -> LiveFrames:
         with self._changed:
             if self._is_closed.is_set():
                 return
             self._connection = self._connect()
-        what, last_step = "connected", None
         try:
-            for step, pixels in self._connection.frames():
-                if last_step is None or step <= last_step:
-                    self._begin_stretch(step)
-                    second = (self._first_step + step) / self._rate
-                    clock = datetime.now().astimezone().isoformat(sep=" ", timespec="seconds")
-                    self._on_note(f"{what}; second {second:g} is {clock}")
-                    what = "its clock jumped"
-                last_step = step
-                self._next_step = self._first_step + step + 1
-                yield _Frame(self._stretch, self._first_step + step, pixels)
+            for step_and_pixels in self._connection.frames():
+                self.is_connected = True
+                yield step_and_pixels
         finally:
             self.is_connected = False
             self._connection.close()
-
-    def _begin_stretch(self, step: int) -> None:
-        """Continue with the step that it is by the clock, after all steps so far."""
-        now = time.monotonic()
-        if self._origin_seconds is None:
-            self._origin_seconds = now - step / self._rate
-        self._stretch += 1
-        self.is_connected = True
-        next_step = max(self._next_step, round((now - self._origin_seconds) * self._rate))
-        self._first_step = next_step - step
 
     def _put(self, frame: _Frame) -> None:
         with self._changed:
