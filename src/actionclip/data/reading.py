@@ -1,7 +1,7 @@
 """Any data set becomes annotations: a folder per label, a table, a list, a benchmark's own files.
 
-All that is wrong with it is told at once, with file and line, before anything is trained. Which way
-it is written down is found out by `detection`; each way is read by a file of `formats`.
+All mistakes in it are reported together, with file and line, before anything is trained.
+`detection` finds the format, `formats` reads it; labels, times and splits are checked here.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def read(
     *,
     numbers_only: bool = False,
 ) -> Annotations:
-    """Read a data set and make sure that it can be used; log how it was read.
+    """Read a data set, check that it can be used, and log how it was read.
 
     Args:
         data: the folder or file (`detection.UNDERSTOOD`). Of a benchmark with several folds, a list
@@ -68,7 +68,7 @@ def collect(
     *,
     numbers_only: bool = False,
 ) -> Annotations:
-    """Read what can be read of a data set, and put what is wrong with it into `problems`.
+    """Read as much as possible of a data set, and collect its mistakes in `problems`.
 
     Raises:
         FileNotFoundError: there is nothing at `data`.
@@ -138,7 +138,7 @@ def collect(
 
 
 def _check_labels(examples: Sequence[Example], names: Sequence[str], problems: Problems) -> None:
-    """Find labels that are not in the list, each once."""
+    """Report labels that are not UTF-8 or not in the list, each once."""
     known = set(names)
     for label in names:
         if not label_text.is_utf8(label):
@@ -150,6 +150,5 @@ def _check_labels(examples: Sequence[Example], names: Sequence[str], problems: P
                 known.add(label)
                 close = difflib.get_close_matches(label, names, n=1)
                 advice = f"did you mean {close[0]!r}?" if close else "add it there"
-                problems.add(
-                    example.source, f"the label {label!r} is not in the list of labels; {advice}"
-                )
+                mistake = f"the label {label!r} is not in the list of labels; {advice}"
+                problems.add(example.source, mistake)
