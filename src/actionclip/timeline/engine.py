@@ -14,9 +14,8 @@ Shapes:
 
 from __future__ import annotations
 
-import itertools
 import statistics
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -196,11 +195,9 @@ class _Scene:
         self._frames: deque[Tensor] = deque(maxlen=max(self._lengths) * self._stride)
         """Frame features of the last of them."""
         self._num_slots = 0
-        self._scores: deque[list[Float64[np.ndarray, " N"]]] = deque()
+        self._scores: defaultdict[int, list[Float64[np.ndarray, " N"]]] = defaultdict(list)
         """Of the windows so far, for each slot that later windows may still cover."""
-        self._means: deque[Float64[np.ndarray, " N"]] = deque(
-            maxlen=2 * settings.smoothing_slots + 1
-        )
+        self._means: dict[int, Float64[np.ndarray, " N"]] = {}
         """Scores before smoothing: of the last slots that no later window covers."""
         self._num_means = 0
         self._num_smoothed = 0
@@ -229,7 +226,6 @@ class _Scene:
         self._num_steps += len(self._pending)
         self._pending = []
         self._num_slots += 1
-        self._scores.append([])
 
     @torch.inference_mode()
     def _score_windows(self, windows: Sequence[Window]) -> None:
@@ -247,32 +243,23 @@ class _Scene:
         scores = self._score(embeddings).cpu().double().numpy()  # (B, N)
         for (first_slot, end_slot), row in zip(windows, scores, strict=True):
             for slot in range(first_slot, end_slot):
-                self._scores[slot - self._num_means].append(row)
+                self._scores[slot].append(row)
 
     def _final_slots(self, num_certain: int, *, is_over: bool) -> list[Slot]:
         """Smooth the slots that no later window covers, as far as their neighbours are known."""
-        slots: list[Slot] = []
         while self._num_means < num_certain:
-            rows = self._scores.popleft()
-            self._means.append(np.asarray(sum(rows) / len(rows)))
+            rows = self._scores.pop(self._num_means)
+            self._means[self._num_means] = np.asarray(sum(rows) / len(rows))
             self._num_means += 1
-            if self._num_smoothed + self._settings.smoothing_slots < self._num_means:
-                slots.append(self._next_smoothed())
-        while is_over and self._num_smoothed < self._num_slots:
-            slots.append(self._next_smoothed())
+        reach, rate = self._settings.smoothing_slots, self._settings.frames_per_second
+        num_final = self._num_slots if is_over else self._num_means - reach
+        slots: list[Slot] = []
+        for number in range(self._num_smoothed, num_final):
+            neighbours = range(max(0, number - reach), min(number + reach + 1, self._num_means))
+            scores = np.mean([self._means[neighbour] for neighbour in neighbours], axis=0)
+            first_step = self._first_step + number * self._stride
+            end_step = min(first_step + self._stride, self._first_step + self._num_steps)
+            slots.append(Slot(first_step / rate, end_step / rate, scores.round(DECIMALS)))
+            self._means.pop(number - reach, None)
+            self._num_smoothed = number + 1
         return slots
-
-    def _next_smoothed(self) -> Slot:
-        number, reach = self._num_smoothed, self._settings.smoothing_slots
-        self._num_smoothed += 1
-        oldest = self._num_means - len(self._means)
-        start = max(0, number - reach - oldest)
-        around = itertools.islice(self._means, start, number + reach + 1 - oldest)
-        first_step = number * self._stride
-        end_step = min(first_step + self._stride, self._num_steps)
-        rate = self._settings.frames_per_second
-        return Slot(
-            (self._first_step + first_step) / rate,
-            (self._first_step + end_step) / rate,
-            np.mean(list(around), axis=0).round(DECIMALS),
-        )
