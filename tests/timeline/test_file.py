@@ -171,7 +171,7 @@ def test_without_a_place_to_keep_them_features_are_given_all_the_same(model, fil
     with caplog.at_level(logging.WARNING):
         assert len(read(model, film)) == 38
     [record] = caplog.records
-    assert "not kept" in record.message
+    assert "not cached" in record.message
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
