@@ -10,7 +10,7 @@ of the frame, which is then reduced to smooth the edges.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float, UInt8
@@ -82,7 +82,7 @@ class Joints:
 
 def grow(rng: Generator) -> Body:
     """Draw a person: tall or short in the leg, broad or slender, thick or thin in the limb."""
-    average = {field.name: field.default for field in fields(Body) if field.name != "limb"}
+    average = {part: length for part, length in vars(Body(0.0)).items() if part != "limb"}
     lengths = {part: length * rng.uniform(0.87, 1.13) for part, length in average.items()}
     return Body(rng.uniform(0.03, 0.065), **lengths)
 
