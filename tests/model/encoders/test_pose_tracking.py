@@ -12,10 +12,13 @@ HEIGHT, WIDTH = 90, 160
 class Scene:
     """People where functions put them; a frame's first pixel is its number."""
 
-    def __init__(self, *people, seen_by_detector=lambda number, view: True, visibility=1.0):
+    def __init__(
+        self, *people, seen_by_detector=lambda number, view: True, visibility=1.0, presence=1.0
+    ):
         self.people = people
         self.seen_by_detector = seen_by_detector
         self.visibility = visibility
+        self.presence = presence
 
     def frames(self, number):
         frames = np.zeros((number, HEIGHT, WIDTH, 3), np.uint8)
@@ -42,7 +45,13 @@ class Scene:
         near.sort(key=lambda p: np.hypot(*(p[:2] - region[:2])))
         person = near[0] if near else region
         points = np.tile(np.append(person[:2], 0), (33, 1))
-        return points, np.full(33, self.visibility), points, np.float32(len(near) > 0), person
+        return (
+            points,
+            np.full(33, self.visibility),
+            points,
+            np.float32(self.presence * (len(near) > 0)),
+            person,
+        )
 
 
 @pytest.fixture
@@ -95,6 +104,10 @@ def test_a_person_is_found_who_lies_or_is_cut_off(follow, seen):
 
 def test_a_thing_without_a_visible_torso_is_no_person(follow):
     assert not follow(Scene(lambda number: (80, 45, 60, 0), visibility=0.2)).presence.any()
+
+
+def test_a_thing_that_is_never_clearly_a_person_is_none(follow):
+    assert not follow(Scene(lambda number: (80, 45, 60, 0), presence=0.8)).presence.any()
 
 
 def test_a_thing_that_looks_like_a_person_for_a_moment_is_none(follow):

@@ -13,6 +13,7 @@ Shapes:
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -29,6 +30,8 @@ MIN_QUALITY = 0.3
 """Below, the landmarks lie beside the person or on something else."""
 MIN_FRAMES = 3
 """People of fewer frames are things that look like people for a moment."""
+MIN_MEDIAN_PRESENCE = 0.92
+"""Things that look like people for longer are below in most of their frames, hands above all."""
 
 _TORSO = (11, 12, 23, 24)  # shoulders and hips
 _SAME_DISTANCE = 0.35
@@ -70,8 +73,8 @@ def landmarks(
         tracker.update(frame, float(time))
     _extend_backward(tracker.tracks, frames)
     shortest = min(MIN_FRAMES, len(frames) // 4)
-    tracks = [track for track in tracker.tracks if len(track.poses) >= shortest]
-    return _pack(tracks, len(frames), max_people, frames[0].shape[0] if len(frames) else 1)
+    people = [track for track in tracker.tracks if track.is_person(shortest)]
+    return _pack(people, len(frames), max_people, frames[0].shape[0] if len(frames) else 1)
 
 
 @dataclass(eq=False)
@@ -85,6 +88,11 @@ class Track:
     """When the person was last found, in seconds."""
     quality: float = 0.0
     """Of the last frame."""
+
+    def is_person(self, min_frames: int = MIN_FRAMES) -> bool:
+        """Whether it was found in enough frames, and clearly in most of them."""
+        presences = [float(pose.presence[0]) for pose in self.poses.values()]
+        return len(presences) >= min_frames and statistics.median(presences) >= MIN_MEDIAN_PRESENCE
 
     def prominence(self) -> float:
         """Sum up size and quality over the frames."""
