@@ -1,8 +1,9 @@
 """Convert BlazePose's two TFLite networks to the ONNX files of this folder.
 
 Takes them out of the wheel `mediapipe==0.10.14`, which is downloaded and unzipped, not installed.
-In an environment with `numpy`, `onnx==1.23.2`, `tflite==2.18.0` and `flatbuffers==25.12.19`:
+In an environment of its own:
 
+    pip install numpy==2.4.6 onnx==1.23.2 protobuf==7.36.2 tflite==2.18.0 flatbuffers==25.12.19
     pip download --no-deps --only-binary=:all: --platform manylinux_2_17_x86_64 \
         --python-version 311 mediapipe==0.10.14
     python make_networks.py mediapipe-0.10.14-*.whl
