@@ -15,7 +15,7 @@ import argparse
 import numpy as np
 import torch
 
-from actionclip.evaluation import calibration, intervals, metrics
+from actionclip.evaluation import intervals, metrics
 from actionclip.evaluation.intervals import Interval
 
 NUM_GROUPS = (2, 3, 5, 8, 20, 100)
@@ -113,7 +113,7 @@ def others_table(num_worlds: int) -> None:
             one = intervals.of_replicates(float(values.nanmean()), drawn.nanmean(1), groups)
             found.setdefault("mean_per_label", []).append(one)
             sure = torch.as_tensor(rng.beta(6, 2, len(groups))).float()
-            error = calibration.expected_calibration_error
+            error = metrics.expected_calibration_error
             drawn = [error(sure[kept], hits[kept] > 0) for kept in weights.bool()]
             one = intervals.of_replicates(error(sure, hits > 0), torch.tensor(drawn), groups)
             found.setdefault("calibration_error", []).append(one)

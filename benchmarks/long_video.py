@@ -27,13 +27,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import av
+import moments
 import numpy as np
 import torch
 from jaxtyping import UInt8
+from moments import TrueMoment
 from PIL import Image
 
-from actionclip.evaluation import moments
-from actionclip.evaluation.moments import TrueMoment
 from actionclip.recognizer import Recognizer
 from actionclip.text import labels as label_lists
 from actionclip.timeline.moments import Moment

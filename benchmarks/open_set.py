@@ -13,6 +13,7 @@ that is tested.
 from __future__ import annotations
 
 import argparse
+import math
 import re
 import time
 from collections.abc import Callable
@@ -21,11 +22,16 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
+from torchmetrics.functional.classification import (
+    binary_auroc,
+    binary_recall_at_fixed_precision,
+)
 
 from actionclip.core import scoring
-from actionclip.evaluation import calibration as measures
+from actionclip.evaluation import calibration as fitting
+from actionclip.evaluation import metrics
 from actionclip.model.config import Calibration
 from actionclip.recognizer import Recognizer
 from actionclip.text import label_sets
@@ -178,6 +184,44 @@ class Questioner:
         return a @ b.T
 
 
+def auroc(confidences: Float[Tensor, " B"], is_known: Bool[Tensor, " B"]) -> float:
+    """Return how often a known clip is above an unknown one; .5 is chance, 1 is always.
+
+    Args:
+        confidences: any numbers that are larger where a label seems to fit.
+        is_known: whether the list holds what the clip shows.
+    """
+    return float(binary_auroc(metrics.ranks(confidences)[0], is_known.long()))
+
+
+def coverage_at_precision(
+    confidences: Float[Tensor, " B"],
+    is_right: Bool[Tensor, " B"],
+    is_known: Bool[Tensor, " B"],
+    precision: float = fitting.PRECISION,
+) -> tuple[float, float]:
+    """Return the share of known clips that can be named if names are to be right so often.
+
+    Args:
+        confidences: of the best label of each clip, any numbers.
+        is_right: whether that label is; never for an unknown clip.
+        is_known: whether the list holds what the clip shows.
+        precision: how often a name has to be right, 0…1.
+
+    Returns:
+        The share, 0…1, and the confidence from which clips are named, infinite if none is.
+    """
+    places, values = metrics.ranks(confidences)
+    if not is_right.any():
+        return 0.0, math.inf
+    recall, place = binary_recall_at_fixed_precision(places, is_right.long(), precision)
+    if place.isnan():
+        return 0.0, math.inf
+    num_named = round(float(recall) * int(is_right.sum()))
+    threshold = float(values[round(float(place) * (len(values) - 1))])
+    return num_named / int(is_known.sum()), threshold
+
+
 def scores(shipped: Calibration) -> dict[str, Callable[[Logits], Tensor]]:
     """Name the ways to say in one number that some label fits."""
 
@@ -230,17 +274,17 @@ def print_scores(
     )
     for name, score in scores(shipped).items():
         confidences = torch.stack([score(each) for each in logits])
-        drawn = [measures.auroc(confidences[some], is_known[some]) for some in resamples]
+        drawn = [auroc(confidences[some], is_known[some]) for some in resamples]
         low, high = np.quantile(drawn, [0.025, 0.975])
-        left_out = measures.auroc(confidences[is_of_known_clip], is_known[is_of_known_clip])
+        left_out = auroc(confidences[is_of_known_clip], is_known[is_of_known_clip])
         among = is_known | ~is_of_known_clip
-        others = measures.auroc(confidences[among], is_known[among])
+        others = auroc(confidences[among], is_known[among])
         coverages = [
-            measures.coverage_at_precision(confidences, is_right, is_known, precision)[0]
+            coverage_at_precision(confidences, is_right, is_known, precision)[0]
             for precision in (0.95, 0.8)
         ]
         print(
-            f"{name:30s}{measures.auroc(confidences, is_known):9.3f} [{low:.3f}, {high:.3f}]"
+            f"{name:30s}{auroc(confidences, is_known):9.3f} [{low:.3f}, {high:.3f}]"
             f"{left_out:9.3f}{others:8.3f}{coverages[0]:8.2f}{coverages[1]:8.2f}"
         )
     best = torch.stack([scores(shipped)["this project"](each) for each in logits])
@@ -290,8 +334,8 @@ def _fit(trials: list[Trial], logits: list[Logits], left_out: int) -> tuple[floa
     label_logits = torch.cat([each.labels for each, _ in some])
     background = torch.cat([each.background for each, _ in some])
     true = torch.tensor([place for _, place in some])
-    temperature = measures.fit_temperature(label_logits, true)
-    return temperature, measures.fit_margin(label_logits, background, true, temperature)
+    temperature = fitting.fit_temperature(label_logits, true)
+    return temperature, fitting.fit_margin(label_logits, background, true, temperature)
 
 
 def _closed_error(rows: list[tuple[Logits, int | None, float, float]]) -> float:
@@ -301,7 +345,7 @@ def _closed_error(rows: list[tuple[Logits, int | None, float, float]]) -> float:
         for each, true, temperature, _ in rows
         if true is not None
     ]
-    return measures.expected_calibration_error(
+    return metrics.expected_calibration_error(
         torch.stack([answer.amax() for answer, _ in answers]),
         torch.tensor([int(answer.argmax()) == true for answer, true in answers]),
     )
@@ -315,7 +359,7 @@ def _open_error(rows: list[tuple[Logits, int | None, float, float]]) -> float:
         answer = torch.cat([labels[0], none])
         confidences.append(answer.amax())
         is_right.append(int(answer.argmax()) == (labels.shape[1] if true is None else true))
-    return measures.expected_calibration_error(torch.stack(confidences), torch.tensor(is_right))
+    return metrics.expected_calibration_error(torch.stack(confidences), torch.tensor(is_right))
 
 
 def _resamples(

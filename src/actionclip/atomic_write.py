@@ -37,6 +37,17 @@ def write(path: Path, content: bytes, *, durable: bool = True) -> None:
         unfinished.write_bytes(content)
 
 
+def write_text(path: Path, text: str) -> None:
+    r"""Write text as UTF-8, as `write` does; what UTF-8 cannot encode is escaped, as "\udcff"."""
+    write(path, text.encode(errors="backslashreplace"))
+
+
+def check_folder(path: Path) -> None:
+    """Raise FileNotFoundError if there is no folder to write this file into."""
+    if not path.absolute().parent.is_dir():
+        raise FileNotFoundError(f"{path}: there is no folder {path.parent}; make it first")
+
+
 @contextmanager
 def replacing(path: Path, *, durable: bool = True) -> Iterator[Path]:
     """Give the path at which to create the new file or folder; it replaces `path` afterwards.

@@ -33,11 +33,6 @@ def to_json(document: object, **options: Any) -> str:  # noqa: ANN401  (those of
     return _SURROGATE.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
-def encode(text: str) -> bytes:
-    r"""Return the UTF-8 of text; what UTF-8 cannot write is escaped, as "\udcff"."""
-    return text.encode(errors="backslashreplace")
-
-
 def writable(text: str) -> str:
     r"""Return text that UTF-8 can write; what it cannot is escaped, as "\udcff"."""
-    return encode(text).decode()
+    return text.encode(errors="backslashreplace").decode()

@@ -9,7 +9,7 @@ from actionclip.cli.report import report as command
 from actionclip.data.annotations import Annotations, Example
 from actionclip.evaluation import report
 from actionclip.evaluation.report import Setting
-from actionclip.evaluation.scored import Scored
+from actionclip.evaluation.scoring import ScoredClips
 
 SETTING = Setting(
     "zero-shot", "people", "test", "[lite]", "ab" * 32, ("{}",), 1, 1, 0, {"cpu": "x"}, "actionclip"
@@ -25,7 +25,7 @@ def reports(tmp_path: Path) -> tuple[Path, Path]:
     for name, num_right in (("a.json", 10), ("b.json", 22)):
         scores = torch.full((30, 2), 0.5)
         scores[:, 0] = torch.where(torch.arange(30) < num_right, 0.6, 0.4)
-        scored = Scored(Annotations(examples, ("running", "walking")), scores)
+        scored = ScoredClips(Annotations(examples, ("running", "walking")), scores)
         (tmp_path / name).write_text(report.make(scored, SETTING, tmp_path).to_json())
     return tmp_path / "a.json", tmp_path / "b.json"
 

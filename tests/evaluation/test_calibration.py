@@ -1,12 +1,10 @@
-import math
-
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from actionclip.core import scoring
-from actionclip.evaluation import calibration
+from actionclip.evaluation import calibration, metrics
 
 
 def _drawn(temperature: float, num_clips: int = 4000) -> tuple[torch.Tensor, torch.Tensor]:
@@ -28,7 +26,7 @@ def test_the_fitted_temperature_lowers_the_calibration_error():
     for temperature in (1.0, calibration.fit_temperature(logits, labels)):
         scores = (logits[:, 0] / temperature).softmax(dim=-1)
         best, places = scores.max(dim=-1)
-        errors.append(calibration.expected_calibration_error(best, places == labels))
+        errors.append(metrics.expected_calibration_error(best, places == labels))
     assert errors[0] > 0.15
     assert errors[1] < 0.03
 
@@ -96,35 +94,3 @@ def test_labels_with_few_clips_or_never_right_have_no_threshold():
     wrong = torch.tensor([[0.1]] * 5 + [[0.9]] * 5)
     labels = torch.tensor([0] * 5 + [1] * 5)
     assert calibration.fit_thresholds(wrong, labels, ["wrong"]) == {}
-
-
-def test_the_calibration_error_is_the_mean_distance_of_confidence_and_accuracy():
-    confidences = torch.tensor([0.9, 0.9, 0.9, 0.9, 0.5, 0.5])
-    is_right = torch.tensor([True, True, False, False, True, False])
-    error = calibration.expected_calibration_error(confidences, is_right)
-    assert error == pytest.approx(4 / 6 * 0.4)
-
-
-def test_auroc_counts_pairs_in_order_whatever_the_size_of_the_numbers():
-    is_known = torch.tensor([True, True, False, False])
-    for scale, shift in ((1, 0), (1e6, 50), (1e-3, -9)):
-        confidences = scale * torch.tensor([3.0, 1.0, 2.0, 0.0]) + shift
-        assert calibration.auroc(confidences, is_known) == pytest.approx(0.75)
-    assert calibration.auroc(torch.full((4,), 100.0), is_known) == pytest.approx(0.5)
-
-
-def test_coverage_is_the_share_of_known_clips_that_can_be_named():
-    confidences = torch.tensor([40.0, 30.0, 20.0, 10.0, -5.0])
-    is_known = torch.tensor([True, True, True, False, True])
-    is_right = torch.tensor([True, True, False, False, True])
-    cover = calibration.coverage_at_precision
-    assert cover(confidences, is_right, is_known, 0.95) == (0.5, 30.0)
-    assert cover(confidences, is_right, is_known, 0.6) == (0.75, -5.0)
-
-
-def test_nothing_is_covered_where_no_name_is_right():
-    confidences, is_known = torch.tensor([1.0, 2.0]), torch.tensor([True, True])
-    wrong = torch.tensor([False, False])
-    assert calibration.coverage_at_precision(confidences, wrong, is_known) == (0.0, math.inf)
-    too_late = torch.tensor([True, False])
-    assert calibration.coverage_at_precision(confidences, too_late, is_known) == (0.0, math.inf)

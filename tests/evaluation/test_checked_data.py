@@ -7,7 +7,7 @@ import pytest
 from actionclip import Recognizer
 from actionclip.data import check
 from actionclip.evaluation import evaluate
-from actionclip.evaluation.evaluate import Subject
+from actionclip.evaluation.evaluate import EvaluatedModel
 from actionclip.training import prepare, suggestion
 from actionclip.training.recipe import Data
 
@@ -118,5 +118,5 @@ def test_what_the_check_passes_can_be_trained_on_and_evaluated_and_nothing_else(
     assert len(parts.train.examples) > 1
     assert parts.held_out.examples
     annotations = evaluate.read(folder)
-    subject = Subject(Recognizer(colour_model), "colours", ("a video of {}",))
-    assert evaluate.evaluate(subject, annotations, folder).clips
+    subject = EvaluatedModel(Recognizer(colour_model), "colours", ("a video of {}",))
+    assert evaluate.run(subject, annotations, folder).report.clips

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from actionclip.data.annotations import Annotations, Example
 from actionclip.evaluation import compare, report
 from actionclip.evaluation.report import Report, Setting
-from actionclip.evaluation.scored import Scored
+from actionclip.evaluation.scoring import ScoredClips
+from actionclip.pages import evaluation as pages
 
 LABELS = ("running", "walking", "waving")
 ROOT = Path("/data")
@@ -36,7 +37,7 @@ def make(
     scores = torch.full((len(right), len(labels)), 0.1)
     for row, number in enumerate(order):
         scores[row, 0 if right[number] else 1] = 0.8
-    scored = Scored(Annotations(examples, labels), scores)
+    scored = ScoredClips(Annotations(examples, labels), scores)
     return report.make(scored, replace(SETTING, model=model), ROOT)
 
 
@@ -93,7 +94,7 @@ def test_copies_of_one_video_prove_nothing():
     assert found.is_grouped
     assert (found.difference.low, found.difference.high) == (None, None)
     assert not found.is_clear
-    assert "no interval: too few groups" in found.to_html()
+    assert "no interval: too few groups" in pages.render_comparison(found)
 
 
 def test_reports_in_another_order_are_compared_clip_by_clip():
@@ -140,19 +141,19 @@ def test_several_labels_a_clip_are_compared_and_map_is_said_to_be_no_paired_test
     )
     annotations = Annotations(examples, LABELS)
     before, after = (
-        report.make(Scored(annotations, torch.tensor(scores)), SETTING, ROOT)
+        report.make(ScoredClips(annotations, torch.tensor(scores)), SETTING, ROOT)
         for scores in ([[9.0, 1, 2], [1, 9, 3]], [[9.0, 10, 2], [1, 9, 3]])
     )
     found = compare.compare(before, after)
     assert [change.clip for change in found.lost] == ["0.mp4"]
-    assert "Average precision cannot be compared clip by clip" in found.to_html()
+    assert "Average precision cannot be compared clip by clip" in pages.render_comparison(found)
 
 
 def test_json_and_page_hold_every_change():
     found = compare.compare(make([True, False]), make([False, True]))
     document = json.loads(found.to_json())
     assert [document["won"][0]["clip"], document["lost"][0]["clip"]] == ["001.mp4", "000.mp4"]
-    text = found.to_html()
+    text = pages.render_comparison(found)
     assert "001.mp4" in text
     assert "000.mp4" in text
     assert "http" not in text

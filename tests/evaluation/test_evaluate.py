@@ -2,6 +2,7 @@ import dataclasses
 import os
 import subprocess
 import sys
+import unicodedata
 from pathlib import Path
 
 import pytest
@@ -10,17 +11,18 @@ import torch
 from actionclip import Recognizer
 from actionclip.data.annotations import Annotations, Example
 from actionclip.evaluation import evaluate, metrics, report
-from actionclip.evaluation.evaluate import Conditions, Subject
+from actionclip.evaluation.evaluate import Conditions, EvaluatedModel
 from actionclip.evaluation.report import Report
-from actionclip.evaluation.scored import Scored
+from actionclip.evaluation.scoring import ScoredClips
+from actionclip.text import label_sets
 
 TEMPLATES = ("a video of {}",)
 
 
 def _evaluate(model, colours: Path, *labels: str, trained_on=(), **conditions) -> Report:
     annotations = evaluate.read(colours, labels=labels or None)
-    subject = Subject(Recognizer(model), "colours", TEMPLATES, trained_on)
-    return evaluate.evaluate(subject, annotations, colours, Conditions(**conditions))
+    subject = EvaluatedModel(Recognizer(model), "colours", TEMPLATES, trained_on)
+    return evaluate.run(subject, annotations, colours, Conditions(**conditions)).report
 
 
 def test_accuracy_is_that_of_recognizing_each_test_clip(colour_model, colours):
@@ -82,16 +84,16 @@ def test_clips_of_several_labels_get_map(colour_model, colours):
         else example
         for example in annotations.examples
     )
-    subject = Subject(Recognizer(colour_model), "colours", TEMPLATES)
-    found = evaluate.evaluate(subject, several, colours)
+    subject = EvaluatedModel(Recognizer(colour_model), "colours", TEMPLATES)
+    found = evaluate.run(subject, several, colours).report
     assert found.setting.protocol == "multi-label"
     assert set(found.metrics) == {"map"}
 
 
 def test_answers_are_put_together_with_score_0_for_what_was_not_asked():
-    def scored(label: str, labels: tuple[str, ...], *scores: float) -> Scored:
+    def scored(label: str, labels: tuple[str, ...], *scores: float) -> ScoredClips:
         example = Example(Path(f"{label}.mp4"), (label,), "test", source=label)
-        return Scored(Annotations((example,), labels), torch.tensor([scores]))
+        return ScoredClips(Annotations((example,), labels), torch.tensor([scores]))
 
     answers = [scored("b", ("c", "b"), 0.9, 0.1), scored("a", ("a", "b"), 0.7, 0.3)]
     merged = evaluate.merge(answers, ("a", "b", "c"))
@@ -118,6 +120,50 @@ def test_weights_that_are_no_numbers_are_a_mistake(colour_model, colours):
         colour_model.encoder.projection.bias.fill_(torch.nan)
     with pytest.raises(ValueError, match="not a number"):
         _evaluate(colour_model, colours)
+
+
+@pytest.mark.parametrize("written", ["archery", "Archery", "ARCHERY "])
+def test_the_same_words_are_found_however_they_are_written(written):
+    assert evaluate.seen_labels([written], ["archery"]) == (written,)
+
+
+@pytest.mark.parametrize(
+    ("label", "trained_on"),
+    [
+        ("HorseRiding", "riding a horse"),
+        ("horse riding", "ride horses"),
+        ("BenchPress", "bench pressing"),
+        ("swim", "swimming"),
+        ("BabyCrawling", "crawling baby"),
+    ],
+)
+def test_other_forms_and_another_order_of_the_words_are_seen(label, trained_on):
+    assert evaluate.plain(label) != evaluate.plain(trained_on)
+    assert evaluate.seen_labels([label], ["archery", trained_on]) == (label,)
+
+
+@pytest.mark.parametrize("label", ["riding a bike", "horse race", "horse", "riding"])
+def test_other_words_are_another_action(label):
+    assert evaluate.seen_labels([label], ["riding a horse"]) == ()
+
+
+def test_a_model_that_was_trained_on_nothing_has_seen_nothing():
+    assert evaluate.seen_labels(["archery"], []) == ()
+
+
+def test_signs_and_case_make_no_other_label():
+    assert evaluate.plain("shooting_a_bow_archery") == evaluate.plain("Shooting a bow, archery")
+
+
+def test_kinetics_and_ucf101_overlap():
+    seen = evaluate.seen_labels(label_sets.load("ucf101"), label_sets.load("kinetics400"))
+    assert {"archery", "bowling", "hammer throw", "pull ups", "baby crawling"} <= set(seen)
+    assert "nunchucks" not in seen
+
+
+def test_labels_are_compared_in_one_unicode_form():
+    composed, decomposed = (unicodedata.normalize(f, "café visit") for f in ("NFC", "NFD"))
+    assert evaluate.seen_labels([composed], [decomposed]) == (composed,)
 
 
 @pytest.mark.slow

@@ -13,9 +13,9 @@ from actionclip.data import reading
 from actionclip.data.annotations import Example
 from actionclip.data.clips import Sampling
 from actionclip.data.dataset import TestViews
-from actionclip.evaluation import evaluate, view_features
-from actionclip.evaluation.evaluate import Conditions, Subject
-from actionclip.evaluation.view_features import Views
+from actionclip.evaluation import evaluate
+from actionclip.evaluation.evaluate import Conditions, EvaluatedModel
+from actionclip.evaluation.scoring import Views
 from actionclip.model.actionclip import ActionCLIP
 from actionclip.recognizer import Recognizer
 from actionclip.text import prompts
@@ -89,12 +89,12 @@ def scores_of(report) -> torch.Tensor:
 
 def test_the_same_frames_and_weights_give_the_official_scores(golden_model, frame_folders):
     annotations = evaluate.read(frame_folders / "val_rgb_split1.txt")
-    subject = Subject(Recognizer(golden_model), "golden", prompts.PAPER)
+    subject = EvaluatedModel(Recognizer(golden_model), "golden", prompts.PAPER)
     own = torch.arange(6) % 3
 
     def evaluated(chosen: conventions.Conventions):
         conditions = Conditions(conventions=chosen)
-        return evaluate.evaluate(subject, annotations, frame_folders, conditions)
+        return evaluate.run(subject, annotations, frame_folders, conditions).report
 
     expected = official_scores(golden_model, frame_folders, LABELS)[torch.arange(6), own]
     report = evaluated(conventions.OFFICIAL)
@@ -108,7 +108,7 @@ def test_the_same_frames_and_weights_give_the_official_scores(golden_model, fram
 
 def test_nothing_is_dropped_at_the_end_as_the_official_code_does(golden_model, frame_folders):
     annotations = evaluate.read(frame_folders / "val_rgb_split1.txt")
-    subject = Subject(Recognizer(golden_model), "golden", prompts.PAPER)
+    subject = EvaluatedModel(Recognizer(golden_model), "golden", prompts.PAPER)
     conditions = Conditions(conventions=conventions.OFFICIAL)
     found = evaluate.run(subject, annotations, frame_folders, conditions, batch_size=4)
     assert len(found.report.clips) == 6
@@ -142,9 +142,9 @@ def test_a_video_is_scaled_by_pillow_from_its_full_frames(golden_model, tmp_path
 
 def test_kept_features_of_one_convention_are_not_taken_for_another(moving_square):
     example = Example(moving_square, ("a",), "val", "x")
-    default = view_features.entry(example, Views(Sampling(4)))
-    official = view_features.entry(example, Views(Sampling(4), conventions=conventions.OFFICIAL))
-    assert official == {**default, "like": "official"}
+    default = Views(Sampling(4)).cache_entry(example)
+    official = Views(Sampling(4), conventions=conventions.OFFICIAL)
+    assert official.cache_entry(example) == {**default, "like": "official"}
 
 
 def test_unknown_conventions_are_one_line():

@@ -11,12 +11,20 @@ from torchmetrics.functional.classification import (
 )
 
 from actionclip.data.annotations import Annotations, Example
-from actionclip.evaluation import calibration, metrics
-from actionclip.evaluation.scored import Scored
+from actionclip.evaluation import estimates, metrics
+from actionclip.evaluation.scoring import ScoredClips
 
 SCORES = tensor([[0.7, 0.2, 0.1], [0.5, 0.3, 0.2], [0.1, 0.3, 0.6], [0.2, 0.5, 0.3]])
 TRUTH = tensor([0, 1, 2, 2])
 """Right, second best, right, second best."""
+
+
+def accuracy(scores: torch.Tensor, labels: list[list[int]]) -> dict[str, float]:
+    return metrics.headline(scores, labels, exclusive=True)
+
+
+def mean_average_precision(scores: torch.Tensor, labels: list[list[int]]) -> dict[str, float]:
+    return metrics.headline(scores, labels, exclusive=False)
 
 
 def random_scores(num_clips: int, num_labels: int, seed: int = 0) -> torch.Tensor:
@@ -28,26 +36,26 @@ def random_truth(num_clips: int, num_labels: int, seed: int = 0) -> torch.Tensor
     return torch.randint(num_labels, (num_clips,), generator=torch.Generator().manual_seed(seed))
 
 
-def scored(labels: list[list[int]], scores: list[list[float]]) -> Scored:
+def scored(labels: list[list[int]], scores: list[list[float]]) -> ScoredClips:
     names = ("running", "walking", "waving", "jumping", "bending", "skipping")[: len(scores[0])]
     examples = (
         Example(Path(f"{row}.mp4"), tuple(names[index] for index in own), "test", f"a.csv:{row}")
         for row, own in enumerate(labels)
     )
-    return Scored(Annotations(tuple(examples), names), torch.tensor(scores))
+    return ScoredClips(Annotations(tuple(examples), names), torch.tensor(scores))
 
 
 def test_hits_by_hand():
     assert metrics.hits(SCORES, TRUTH, 1).tolist() == [1, 0, 1, 0]
     assert metrics.hits(SCORES, TRUTH, 2).tolist() == [1, 1, 1, 1]
-    found = metrics.accuracy(SCORES, [[0], [1], [2], [2]])
+    found = accuracy(SCORES, [[0], [1], [2], [2]])
     assert found == {"top1": 0.5, "top5": 1.0}  # of three labels each is among the best five
 
 
 @pytest.mark.parametrize("num_labels", [2, 3, 10])
 def test_equal_scores_for_all_labels_are_chance(num_labels):
     scores = torch.full((num_labels, num_labels), 1 / num_labels)
-    found = metrics.accuracy(scores, [[label] for label in range(num_labels)])
+    found = accuracy(scores, [[label] for label in range(num_labels)])
     assert found["top1"] == pytest.approx(1 / num_labels)
     assert found["top5"] == pytest.approx(min(1, 5 / num_labels))
 
@@ -87,7 +95,7 @@ def test_average_precision_by_hand():
     found = metrics.average_precisions(scores, marked)
     assert found.tolist() == pytest.approx([5 / 6, 1 / 4])
     labels = [[0, 1], [], [0], []]
-    assert metrics.mean_average_precision(scores, labels)["map"] == pytest.approx(13 / 24)
+    assert mean_average_precision(scores, labels)["map"] == pytest.approx(13 / 24)
 
 
 def test_average_precision_of_equal_scores_is_the_share_of_the_labels_clips():
@@ -98,12 +106,12 @@ def test_average_precision_of_equal_scores_is_the_share_of_the_labels_clips():
 
 def test_labels_without_clips_do_not_count_in_map():
     scores = tensor([[2.0, 5, 0], [1, 5, 0]])
-    assert metrics.mean_average_precision(scores, [[0], []]) == {"map": 1.0}
+    assert mean_average_precision(scores, [[0], []]) == {"map": 1.0}
 
 
 def test_far_logits_stay_apart():
     scores = tensor([[900.0], [800.0], [700.0]])
-    assert metrics.mean_average_precision(scores, [[0], [0], []]) == {"map": 1.0}
+    assert mean_average_precision(scores, [[0], [0], []]) == {"map": 1.0}
 
 
 @settings(deadline=None, max_examples=25)
@@ -135,7 +143,7 @@ def test_calibration_by_hand():
     # Best scores 0.7 right, 0.5 wrong, 0.6 right, 0.5 wrong, each pair far from the others:
     # bins of 1/15 hold {0.7}, {0.5, 0.5} and {0.6}: (0.3 + 2 · 0.5 + 0.4) / 4.
     confidences, is_right = SCORES.amax(1), metrics.hits(SCORES, TRUTH, 1) == 1
-    error = calibration.expected_calibration_error(confidences, is_right)
+    error = metrics.expected_calibration_error(confidences, is_right)
     assert error == pytest.approx(1.7 / 4)
     bins = metrics.reliability(confidences, is_right)
     assert bins.counts.sum() == 4
@@ -150,12 +158,19 @@ def test_the_diagram_shows_the_bins_of_the_calibration_error(clips):
     is_right = tensor([right for _, right in clips])
     bins = metrics.reliability(confidences, is_right)
     shown = float((bins.scores - bins.hits).abs().sum() / bins.counts.sum())
-    error = calibration.expected_calibration_error(confidences, is_right)
+    error = metrics.expected_calibration_error(confidences, is_right)
     assert error == pytest.approx(shown, abs=1e-6)
 
 
+def test_the_calibration_error_is_the_mean_distance_of_confidence_and_accuracy():
+    confidences = torch.tensor([0.9, 0.9, 0.9, 0.9, 0.5, 0.5])
+    is_right = torch.tensor([True, True, False, False, True, False])
+    error = metrics.expected_calibration_error(confidences, is_right)
+    assert error == pytest.approx(4 / 6 * 0.4)
+
+
 def test_a_certain_and_right_model_is_calibrated():
-    error = calibration.expected_calibration_error(torch.ones(3), torch.ones(3).bool())
+    error = metrics.expected_calibration_error(torch.ones(3), torch.ones(3).bool())
     assert error == pytest.approx(0, abs=1e-6)
 
 
@@ -170,7 +185,7 @@ def test_without_ties_metrics_are_those_of_torchmetrics(num_labels):
     ours = metrics.by_label(right, truth, num_labels, torch.ones(1, 200)).nanmean()
     assert float(ours) == pytest.approx(float(theirs))
     theirs = multiclass_calibration_error(scores, truth, num_labels, n_bins=15)
-    ours = calibration.expected_calibration_error(scores.amax(1), right == 1)
+    ours = metrics.expected_calibration_error(scores.amax(1), right == 1)
     assert ours == pytest.approx(float(theirs), abs=1e-6)
 
 
@@ -182,9 +197,9 @@ def test_the_order_of_the_clips_does_not_matter_nor_does_having_each_twice(seed)
     order = torch.randperm(30, generator=torch.Generator().manual_seed(seed)).tolist()
     for rows in (order, [*range(30), *range(30)]):
         same = [labels[row] for row in rows]
-        for metric in (metrics.accuracy, metrics.mean_average_precision):
+        for metric in (accuracy, mean_average_precision):
             assert metric(scores[rows], same) == pytest.approx(metric(scores, labels))
-        error = calibration.expected_calibration_error
+        error = metrics.expected_calibration_error
         is_right = metrics.hits(scores, truth, 1) == 1
         once = error(scores.amax(1), is_right)
         twice = error(scores.amax(1)[rows], is_right[rows])
@@ -195,13 +210,15 @@ def test_the_order_of_the_clips_does_not_matter_nor_does_having_each_twice(seed)
 def test_a_score_that_is_no_number_is_named_with_its_clip(value):
     whole = scored([[0], [1]], [[0.5, 0.5], [0.5, value]])
     with pytest.raises(ValueError, match=r"1\.mp4.*'walking'.*not a number"):
-        metrics.check(whole)
+        estimates.check(whole)
 
 
 def test_nothing_scored_and_nothing_labelled_are_mistakes():
     nothing = scored([[0]], [[0.5, 0.5]])
-    empty = Scored(nothing.annotations.with_examples([]), torch.zeros(0, 2), {"clips.csv:2": "cut"})
+    empty = ScoredClips(
+        nothing.annotations.with_examples([]), torch.zeros(0, 2), {"clips.csv:2": "cut"}
+    )
     with pytest.raises(ValueError, match="no clip was scored, 1 could not be read"):
-        metrics.check(empty)
+        estimates.check(empty)
     with pytest.raises(ValueError, match="no clip has a label"):
-        metrics.check(scored([[], []], [[0.5, 0.5], [0.5, 0.5]]))
+        estimates.check(scored([[], []], [[0.5, 0.5], [0.5, 0.5]]))

@@ -27,8 +27,8 @@ TWO_LABELS = (("a", "train"), ("a", "val"), ("b", "test"), ("b", "train"), ("a",
 
 def test_closed_set_asks_the_test_clips_for_all_labels():
     protocol = protocols.make("closed-set", _data(*TWO_LABELS))
-    [question] = protocol.questions
-    asked = question.select(protocol.annotations)
+    [subset] = protocol.subsets
+    asked = subset.select(protocol.annotations)
     assert _videos(asked) == ["2", "4"]
     assert asked.labels == ("a", "b")
 
@@ -55,13 +55,13 @@ def test_with_nothing_trained_all_clips_of_a_drawn_split_count():
 def test_a_half_is_that_of_the_published_code():
     annotations = _data(*((label, "test") for label in "abcdefg"))
     protocol = protocols.make("half-class", annotations)
-    assert len(protocol.questions) == 10
+    assert len(protocol.subsets) == 10
     assert protocol.is_drawn
-    for seed, question in enumerate(protocol.questions):
+    for seed, subset in enumerate(protocol.subsets):
         np.random.seed(seed)
         half = ["abcdefg"[index] for index in np.random.permutation(7)[:3]]
-        assert list(question.among) == half
-        asked = question.select(protocol.annotations)
+        assert list(subset.candidates) == half
+        asked = subset.select(protocol.annotations)
         assert {example.labels[0] for example in asked.examples} == set(half)
 
 
@@ -77,7 +77,7 @@ def test_equally_frequent_labels_keep_their_order():
 def test_base_and_novel_clips_are_asked_among_their_own_labels():
     annotations = _data(*((label, "train") for label in "aabb"), *((la, "test") for la in "dcba"))
     protocol = protocols.make("base-to-novel", annotations)
-    base, novel = (question.select(protocol.annotations) for question in protocol.questions)
+    base, novel = (subset.select(protocol.annotations) for subset in protocol.subsets)
     assert (_videos(base), base.labels) == (["6", "7"], ("a", "b"))
     assert (_videos(novel), novel.labels) == (["4", "5"], ("c", "d"))
     assert protocol.seen == ("a", "b")
@@ -86,9 +86,9 @@ def test_base_and_novel_clips_are_asked_among_their_own_labels():
 def test_generalised_asks_clips_of_seen_and_unseen_labels_among_all():
     annotations = _data(*((label, "test") for label in "abc"))
     protocol = protocols.make("generalised", annotations, trained_on=["b", "z"])
-    [question] = protocol.questions
-    assert question.select(protocol.annotations).labels == ("a", "b", "c")
-    assert len(question.select(protocol.annotations).examples) == 3
+    [subset] = protocol.subsets
+    assert subset.select(protocol.annotations).labels == ("a", "b", "c")
+    assert len(subset.select(protocol.annotations).examples) == 3
     assert protocol.seen == ("b",)
 
 
@@ -98,22 +98,15 @@ def test_multi_label_asks_whole_videos_for_all_their_actions():
         for video, of, start in (("x.mp4", "a", 0.0), ("x.mp4", "c", 5.0), ("y.mp4", "", 0.0))
     )
     protocol = protocols.make("multi-label", Annotations((first, second, other), ("a", "b", "c")))
-    [question] = protocol.questions
-    asked = question.select(protocol.annotations)
+    [subset] = protocol.subsets
+    asked = subset.select(protocol.annotations)
     assert [example.labels for example in asked.examples] == [("a", "c"), ()]
     assert asked.examples[0].end_seconds is None
 
 
-def test_a_few_shot_draw_keeps_k_clips_of_each_label_and_all_test_clips():
-    annotations = _data(*((label, "train") for label in "aaabbbb"), ("a", "test"), ("b", "test"))
-    for shots in (1, 2):
-        kept = protocols.few_shot(annotations, shots, draw=0)
-        trained = [e.labels[0] for e in kept.examples if e.split == "train"]
-        assert sorted(trained) == sorted("ab" * shots)
-        assert len(kept.of_split("test").examples) == 2
-    draws = [_videos(protocols.few_shot(annotations, 1, draw)) for draw in range(5)]
-    assert draws[0] == _videos(protocols.few_shot(annotations, 1, 0))
-    assert len(set(map(tuple, draws))) > 1
+def test_the_shots_are_those_that_the_scarcest_label_has_clips_for():
+    annotations = _data(*((label, "train") for label in "aaabbbbb"), ("b", "test"))
+    assert protocols.possible_shots(annotations) == (1, 2)
 
 
 def test_the_protocol_is_chosen_by_data_and_model():
@@ -149,7 +142,7 @@ def test_data_that_does_not_go_with_a_protocol_is_refused(name, annotations, tra
     assert "\n" not in str(refused.value)
 
 
-def test_more_shots_than_the_scarcest_label_has_are_refused():
-    annotations = _data(*((label, "train") for label in "aaab"), ("a", "test"))
-    with pytest.raises(ValueError, match="2 shots: the label 'b' has only 1 to train on; take"):
-        protocols.few_shot(annotations, 2, draw=0)
+def test_a_label_without_clips_to_train_on_is_refused():
+    annotations = _data(*((label, "train") for label in "aaa"), ("b", "test"))
+    with pytest.raises(ValueError, match="1 shots: the label 'b' has only 0 clips to train on"):
+        protocols.possible_shots(annotations)

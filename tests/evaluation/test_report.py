@@ -5,10 +5,10 @@ import pytest
 import torch
 
 from actionclip.data.annotations import Annotations, Example
-from actionclip.evaluation import estimates, markdown, report
+from actionclip.evaluation import metrics, report, wording
 from actionclip.evaluation.intervals import Interval
 from actionclip.evaluation.report import Report, Setting
-from actionclip.evaluation.scored import Scored
+from actionclip.evaluation.scoring import ScoredClips
 
 LABELS = ("running", "walking", "waving", "jumping", "bending", "skipping")
 ROOT = Path("/data")
@@ -27,7 +27,7 @@ SETTING = Setting(
 )
 
 
-def scored(truth: list[int], best: list[int], *, group: str | None = None) -> Scored:
+def scored(truth: list[int], best: list[int], *, group: str | None = None) -> ScoredClips:
     """The best label of a clip scores 0.5, the others 0.1 each."""
     examples = (
         Example(ROOT / f"{place}.mp4", (LABELS[label],), "test", f"a.csv:{place}", group=group)
@@ -35,17 +35,17 @@ def scored(truth: list[int], best: list[int], *, group: str | None = None) -> Sc
     )
     scores = torch.full((len(truth), len(LABELS)), 0.1)
     scores[torch.arange(len(truth)), best] = 0.5
-    return Scored(Annotations(tuple(examples), LABELS), scores, {"a.csv:9": "damaged"})
+    return ScoredClips(Annotations(tuple(examples), LABELS), scores, {"a.csv:9": "damaged"})
 
 
-def multi_label() -> Scored:
+def multi_label() -> ScoredClips:
     owned = (("running", "waving"), (), ("walking",), ("running",))
     examples = (
         Example(ROOT / f"{place}.mp4", own, "test", f"a.csv:{place}")
         for place, own in enumerate(owned)
     )
     scores = torch.tensor([[9.0, 1, 8], [1, 2, 3], [-5, -6, -7], [4, 3, 5]])
-    return Scored(Annotations(tuple(examples), LABELS[:3]), scores)
+    return ScoredClips(Annotations(tuple(examples), LABELS[:3]), scores)
 
 
 @pytest.fixture
@@ -140,7 +140,7 @@ def test_the_hash_depends_on_clips_and_labels_and_not_on_their_order_or_scores()
     def digest(examples: list[Example]) -> str:
         annotations = Annotations(tuple(examples), LABELS)
         scores = torch.rand(len(examples), len(LABELS))
-        return report.make(Scored(annotations, scores), SETTING, ROOT).split_hash
+        return report.make(ScoredClips(annotations, scores), SETTING, ROOT).split_hash
 
     first, second, other = (
         Example(ROOT / name, (label,), "test", "a.csv:1")
@@ -158,7 +158,7 @@ def test_parts_of_a_video_are_told_apart_by_their_seconds():
         for start, end in parts
     )
     found = report.make(
-        Scored(Annotations(examples, LABELS), torch.rand(3, len(LABELS))), SETTING, ROOT
+        ScoredClips(Annotations(examples, LABELS), torch.rand(3, len(LABELS))), SETTING, ROOT
     )
     assert [clip.clip for clip in found.clips] == [
         "a/1.mp4 (1.5–4 s)",
@@ -175,7 +175,7 @@ def test_groups_make_intervals_wider():
     assert together.metrics["top1"] == Interval(alone.value, None, None)
     document = json.loads(together.to_json())
     assert document["top1"] == {"value": 0.75, "low": None, "high": None}
-    assert "recordings or videos; 1 in all" in markdown.render(together)
+    assert "recordings or videos; 1 in all" in wording.to_markdown(together)
     assert report.from_json(together.to_json(), "there") == together
 
 
@@ -191,14 +191,15 @@ def test_labels_seen_in_training_are_told_apart():
 def test_with_five_labels_top5_is_1_by_definition_and_not_shown():
     clips = scored([0, 1], [0, 0])
     few = Annotations(clips.annotations.examples, LABELS[:5])
-    found = report.make(Scored(few, clips.scores[:, :5]), SETTING, ROOT)
+    found = report.make(ScoredClips(few, clips.scores[:, :5]), SETTING, ROOT)
     assert found.metrics["top5"] == Interval(1.0, 1.0, 1.0)
     assert "top5" not in found.telling_metrics
     assert json.loads(found.to_json())["top5"] == {"value": 1, "low": 1, "high": 1}
 
 
 def test_draws_have_mean_and_spread(made):
-    draws = [estimates.headlines(scored([0, 1], best)) for best in ([0, 1], [0, 0], [1, 1])]
+    several = [scored([0, 1], best) for best in ([0, 1], [0, 0], [1, 1])]
+    draws = [metrics.headline(one.scores, one.label_indices, exclusive=True) for one in several]
     assert draws[0]["top1"] == 1
     found = report.make(scored([0, 1], [0, 1]), SETTING, ROOT, draws=draws)
     assert found.spread["top1"] == (pytest.approx(2 / 3), pytest.approx(12**-0.5))
@@ -219,7 +220,7 @@ def test_nan_is_refused():
 
 
 def test_markdown_has_the_numbers_and_where_they_come_from(made):
-    text = markdown.render(made)
+    text = wording.to_markdown(made)
     assert "| top-1 accuracy | 60.0 % |" in text
     assert "| waving | running | 1 |" in text
     assert "| a.csv:9 | damaged |" in text
@@ -231,4 +232,4 @@ def test_markdown_has_the_numbers_and_where_they_come_from(made):
 def test_markdown_of_draws_tells_their_spread():
     draws = ({"top1": 0.5}, {"top1": 0.7})
     found = report.make(scored([0, 1], [0, 1]), SETTING, ROOT, draws=draws)
-    assert "| top-1 accuracy | 60.0 % | 14.1 % |" in markdown.render(found)
+    assert "| top-1 accuracy | 60.0 % | 14.1 % |" in wording.to_markdown(found)

@@ -77,7 +77,7 @@ def evaluate(
     multi-label where videos have several. A checkpoint of `train` knows its labels.
     On several GPUs: `torchrun ... -m actionclip.cli evaluate ...`.
     """
-    from actionclip import pages
+    from actionclip import atomic_write
     from actionclip.text import label_sets, prompts
 
     if recipe is None and (model is None or data is None):
@@ -90,13 +90,13 @@ def evaluate(
         like = conventions.check(like, "--like")
     for path in (report, markdown, output):
         if path is not None:
-            pages.check_place(path)
+            atomic_write.check_folder(path)
     with terminal.extra("evaluating needs"):
         from actionclip.cli import trained
         from actionclip.evaluation import evaluate as evaluation
-        from actionclip.evaluation import markdown as text
-        from actionclip.evaluation import page, strips
+        from actionclip.evaluation import wording
         from actionclip.evaluation.evaluate import Conditions
+        from actionclip.pages import evaluation as pages
         from actionclip.training import prepare
         from actionclip.training import recipe as recipes
 
@@ -145,13 +145,13 @@ def evaluate(
     else:
         _print_table(found.report)
     if output is not None:
-        pages.write(output, found.report.to_json() + "\n")
+        atomic_write.write_text(output, found.report.to_json() + "\n")
     if markdown is not None:
-        pages.write(markdown, text.render(found.report))
+        atomic_write.write_text(markdown, wording.to_markdown(found.report))
     if report is not None:
         worst = [one.index for one in found.report.worst]
-        pictures = strips.draw(found.annotations.examples, worst, found.sampling)
-        pages.write(report, page.render(found.report, pictures))
+        pictures = pages.draw_strips(found.annotations.examples, worst, found.sampling)
+        atomic_write.write_text(report, pages.render(found.report, pictures))
     for path in (output, markdown, report):
         if path is not None:
             terminal.note(f"the report is in {path}")

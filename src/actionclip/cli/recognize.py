@@ -50,7 +50,7 @@ def recognize(
     Further videos and folders may follow the first: an argument that ends like a video (.mp4,
     .avi, ...) or is a folder written with a slash. With --labels, every argument is one.
     """
-    from actionclip import pages
+    from actionclip import atomic_write
     from actionclip.video import files
     from actionclip.video.decoder import Decoder
 
@@ -62,7 +62,7 @@ def recognize(
     videos = [path for argument in arguments[:num_paths] for path in files.find(Path(argument))]
     least = terminal.score(threshold) if threshold is not None else None
     if report:
-        pages.check_place(report)
+        atomic_write.check_folder(report)
     if model is None:
         terminal.note(
             "using the small embedded model `lite`;"
@@ -72,7 +72,7 @@ def recognize(
     for decoder in decoders:
         decoder.start()  # while torch is imported
 
-    from actionclip import report as html
+    from actionclip.pages import html
     from actionclip.recognizer import Recognizer
 
     model = model or options.DEFAULT_MODEL
@@ -104,8 +104,8 @@ def recognize(
     if as_json and not (failures and not results):
         print(display.to_json({"results": results}, indent=2))
     if report and sections:
-        page = html.render(sections, model, len(names), has_threshold=least is not None)
-        pages.write(report, page)
+        page = html.recognition(sections, model, len(names), has_threshold=least is not None)
+        atomic_write.write_text(report, page)
         terminal.note(f"the report is in {report}")
     for failure in failures:
         terminal.error(failure)

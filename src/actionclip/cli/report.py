@@ -35,21 +35,22 @@ def compare(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
     """List the clips that B has right and A wrong, and the reverse, with a test of significance."""
-    from actionclip import pages
+    from actionclip import atomic_write
 
     with terminal.extra("comparing needs"):
         from actionclip.evaluation import compare as comparing
         from actionclip.evaluation import report as reports
+        from actionclip.pages import evaluation as pages
 
     if html:
-        pages.check_place(html)
+        atomic_write.check_folder(html)
     comparison = comparing.compare(reports.read(before), reports.read(after))
     if as_json:
         print(comparison.to_json())
     else:
         _print(comparison)
     if html:
-        pages.write(html, comparison.to_html())
+        atomic_write.write_text(html, pages.render_comparison(comparison))
         terminal.note(f"the page is in {html}")
 
 

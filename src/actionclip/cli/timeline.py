@@ -48,7 +48,7 @@ def timeline(
 
     The features of the video's frames are cached: another question to the same video is quick.
     """
-    from actionclip import pages
+    from actionclip import atomic_write
     from actionclip.timeline.settings import Settings
     from actionclip.video.decoder import Decoder
 
@@ -56,14 +56,15 @@ def timeline(
     least = terminal.score(threshold)
     for output in (csv, srt, vtt, html, clips):
         if output:
-            pages.check_place(output)
+            atomic_write.check_folder(output)
     settings = Settings(rate, tuple(window or Settings.window_seconds), stride)
     decoder = Decoder()
     decoder.start()  # while torch is imported
     num_steps = round(decoder.probe(video).duration_seconds * rate)
 
+    from actionclip.pages import timeline as page
     from actionclip.recognizer import Recognizer
-    from actionclip.timeline import export, page
+    from actionclip.timeline import export
 
     recognizer = Recognizer.load(model, device=device, decoders=[decoder])
     names = recognizer.choose_labels(names)
@@ -83,10 +84,10 @@ def timeline(
         print(export.to_json(str(video), moments))
     for output, write in ((csv, export.to_csv), (srt, export.to_srt), (vtt, export.to_vtt)):
         if output:
-            pages.write(output, write(moments))
+            atomic_write.write_text(output, write(moments))
             terminal.note(f"{len(moments)} moments are in {output}")
     if html:
-        pages.write(html, page.render(found, video, html, model))
+        atomic_write.write_text(html, page.render(found, video, html, model))
         terminal.note(f"the page is in {html}")
     if clips:
         with terminal.counter("cutting", "clips") as count:
@@ -100,7 +101,7 @@ def _print_table(video: Path, moments: Sequence[Moment]) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from actionclip.timeline.page import clock
+    from actionclip.pages.timeline import clock
 
     table = Table(box=None, show_header=False, pad_edge=False)
     table.add_column(justify="right")

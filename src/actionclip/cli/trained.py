@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from actionclip.cli import terminal
-from actionclip.evaluation import selection
-from actionclip.evaluation.evaluate import Subject
-from actionclip.evaluation.scoring import ByClassifier
+from actionclip.evaluation import scoring, selection
+from actionclip.evaluation.evaluate import EvaluatedModel
 from actionclip.evaluation.selection import Selection
 from actionclip.model.config import Task
 from actionclip.recognizer import Recognizer
@@ -25,7 +24,7 @@ def subject(
     trained_on: Sequence[str] | None = None,
     device: str | None = None,
     precision: str = "auto",
-) -> Subject:
+) -> EvaluatedModel:
     """Load a model to be evaluated.
 
     Args:
@@ -52,7 +51,7 @@ def subject(
                 f"{model}: is a classifier; name the labels that it was trained on, in their order,"
                 " by --trained-on FILE"
             )
-        classifier = ByClassifier(loaded.classifier, learnt)
+        classifier = scoring.classifier_scorer(loaded.classifier, learnt)
     if templates is None:
         templates = prepare.templates_of(recipe) if recipe else recognizer.templates
     chosen = selection.read(model)
@@ -60,7 +59,9 @@ def subject(
         terminal.note(
             f"{model}: does not say which clips selected it; if these did, it looks better"
         )
-    return Subject(recognizer, model, tuple(templates), learnt, classifier, chosen or Selection())
+    return EvaluatedModel(
+        recognizer, model, tuple(templates), learnt, classifier, chosen or Selection()
+    )
 
 
 def _task_of_run(checkpoint: Path, *, needs_labels: bool) -> Task:

@@ -64,7 +64,15 @@ def probabilities(
         label_embeddings: every label in every template, of length one.
         logit_scale: multiplies the cosines; the exponential of the model's parameter.
     """
-    return logits(clip_embeddings, label_embeddings, logit_scale).softmax(dim=-1).mean(dim=1)
+    return mean_scores(logits(clip_embeddings, label_embeddings, logit_scale))
+
+
+def mean_scores(
+    logits: Float[Tensor, "B *views K N"], *, exclusive: bool = True
+) -> Float[Tensor, "B N"]:
+    """Average over views and templates: probabilities if labels exclude each other, else logits."""
+    scores = logits.softmax(dim=-1) if exclusive else logits
+    return scores.mean(dim=tuple(range(1, scores.ndim - 1)))
 
 
 def open_set(

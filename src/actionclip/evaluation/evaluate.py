@@ -1,13 +1,11 @@
-"""A model and a data set go in, a report comes out: by one protocol, from one look at every clip.
-
-Here the parts of evaluation meet: `protocols` ask, `scoring` answers, `report` tells.
-"""
+"""A model and a data set become a report, by one protocol, with every clip encoded once."""
 
 from __future__ import annotations
 
 import dataclasses
 import difflib
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -16,79 +14,67 @@ import torch
 
 from actionclip import conventions, display
 from actionclip.conventions import Conventions
-from actionclip.data import reading
+from actionclip.core.cache import Progress
+from actionclip.data import label_similarity, reading
 from actionclip.data.annotations import Annotations, Split
 from actionclip.data.clips import Sampling
-from actionclip.evaluation import estimates, machine, overlap, protocols, report, scoring
+from actionclip.evaluation import metrics, protocols, report, scoring
 from actionclip.evaluation.protocols import Protocol
 from actionclip.evaluation.report import Report
-from actionclip.evaluation.scored import Scored
-from actionclip.evaluation.scoring import ByClassifier, ByWords, Scorer
+from actionclip.evaluation.scoring import ScoredClips, Scorer, Views
 from actionclip.evaluation.selection import Selection
-from actionclip.evaluation.view_features import Progress, Views
 from actionclip.model import fingerprint
 from actionclip.recognizer import Recognizer
+from actionclip.text import labels as label_text
 from actionclip.text.label_files import LabelFile
 
 
 @dataclass(frozen=True)
-class Subject:
-    """What is evaluated."""
+class EvaluatedModel:
+    """A model, with what an evaluation has to know of its training."""
 
     recognizer: Recognizer
     name: str
-    """For the report: what it was loaded by."""
+    """What it was loaded by, for the report."""
     templates: tuple[str, ...]
     trained_on: tuple[str, ...] = ()
-    """The labels that it was trained on, in their order; none if nobody knows."""
-    classifier: ByClassifier | None = None
-    """Answers instead of words, in the unimodal baseline."""
+    """The labels of its training, in their order; empty if unknown."""
+    classifier: Scorer | None = None
+    """Scores labels in place of the texts, in the unimodal baseline."""
     selection: Selection = field(default_factory=Selection)
-    """Which clips chose the weights and the calibration."""
+    """Which clips selected the weights and the calibration."""
 
 
 @dataclass(frozen=True)
 class Conditions:
-    """How it is evaluated."""
+    """How a model is evaluated."""
 
     protocol: str | None = None
-    """One of `protocols.NAMES`; by default the one that data and model ask for."""
+    """One of `protocols.NAMES`; by default the one that fits data and model."""
     split: Split | Literal["all"] | None = None
     """The clips to test on; by default those of the protocol."""
     sampling: Literal["segments", "dense", "keyframes"] = "segments"
     num_windows: int = 1
     num_crops: int = 1
     seed: int = 0
-    """Of the draws behind the intervals; what a protocol draws is fixed."""
+    """Of the replicates behind the intervals; what a protocol draws is fixed."""
     conventions: Conventions = conventions.DEFAULT
     """How a clip is tested where the official code differs."""
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """A report, and what it is about."""
+    """A report with the clips that it is about."""
 
     report: Report
     annotations: Annotations
     """The clips of the report, in its order."""
     sampling: Sampling
-    """The frames of each that were looked at."""
-
-
-def evaluate(
-    subject: Subject,
-    annotations: Annotations,
-    data: Path,
-    conditions: Conditions | None = None,
-    *,
-    num_workers: int = 0,
-) -> Report:
-    """Give the report alone; everything else is as in `run`."""
-    return run(subject, annotations, data, conditions, num_workers=num_workers).report
+    """Which frames of each were encoded."""
 
 
 def run(
-    subject: Subject,
+    model: EvaluatedModel,
     annotations: Annotations,
     data: Path,
     conditions: Conditions | None = None,
@@ -98,68 +84,70 @@ def run(
     command: str = "",
     on_progress: Progress = lambda done, total: None,
 ) -> Evaluation:
-    """Look at the clips that the protocol asks for, and report.
+    """Score the clips of a protocol, and report.
 
     Args:
-        subject: the model.
-        annotations: the data, all splits, with the labels that are asked for: see `read`.
+        model: to evaluate.
+        annotations: the data, all splits, with the candidate labels: see `read`.
         data: where it was read from; names of clips are relative to it, or to a file's folder.
         conditions: protocol, split, views and seed.
         batch_size: clips at once; changes nothing in the report.
         num_workers: processes that decode; 0 decodes here.
         command: how to get the same report again.
-        on_progress: told how many clips the tower has seen, and how many there are.
+        on_progress: called with the numbers of finished and of all clips.
 
     Raises:
         ValueError: the data does not go with the protocol or the model, too many videos are
             damaged, a score is not a number.
     """
     conditions = conditions or Conditions()
-    shared = overlap.find(annotations.labels, subject.trained_on)
-    seen = (*shared.same, *(label for label, _ in shared.near))
+    seen = seen_labels(annotations.labels, model.trained_on)
     protocol = protocols.make(
         conditions.protocol or protocols.choose(annotations, seen),
         annotations,
         trained_on=seen,
         split=conditions.split,
     )
-    scorer = _scorer(subject, protocol, conditions.conventions)
-    model = subject.recognizer.model
-    sampling = Sampling(model.config.num_frames, conditions.sampling)
-    clips = scoring.encode(
-        model,
+    scorer = _scorer(model, protocol, conditions.conventions)
+    network = model.recognizer.model
+    sampling = Sampling(network.config.num_frames, conditions.sampling)
+    clips = scoring.encode_clips(
+        network,
         protocol.annotations,
         Views(sampling, conditions.num_windows, conditions.num_crops, conditions.conventions),
         batch_size=batch_size,
         num_workers=num_workers,
         on_progress=on_progress,
     )
-    answers = [scoring.answer(clips, question, scorer) for question in protocol.questions]
-    setting = report.Setting(
-        protocol=protocol.name,
-        data=display.writable(str(data)),
-        split=_split(protocol.annotations, annotations),
-        model=subject.name,
-        fingerprint=fingerprint.of_weights(model),
-        templates=() if subject.classifier else subject.templates,
-        num_windows=conditions.num_windows,
-        num_crops=conditions.num_crops,
-        seed=conditions.seed,
-        machine=machine.describe(),
-        command=command,
-        like=conditions.conventions.like,
-    )
-    scored = merge(answers, protocol.annotations.labels)
-    tested = scored.annotations
+    scored = [scoring.score(clips, subset, scorer) for subset in protocol.subsets]
+    merged = merge(scored, protocol.annotations.labels)
+    split = _split(protocol.annotations, annotations)
     made = report.make(
-        scored,
-        setting,
+        merged,
+        report.Setting(
+            protocol=protocol.name,
+            data=display.writable(str(data)),
+            split=split,
+            model=model.name,
+            fingerprint=fingerprint.of_weights(network),
+            templates=() if model.classifier else model.templates,
+            num_windows=conditions.num_windows,
+            num_crops=conditions.num_crops,
+            seed=conditions.seed,
+            machine=report.describe_machine(),
+            command=command,
+            like=conditions.conventions.like,
+        ),
         data if data.is_dir() else data.parent,
         seen_labels=protocol.seen or seen,
-        draws=[estimates.headlines(one) for one in answers] if protocol.is_drawn else (),
-        selection=subject.selection.describe(tested.examples, setting.split),
+        draws=[
+            metrics.headline(one.scores, one.label_indices, exclusive=one.exclusive)
+            for one in scored
+            if protocol.is_drawn
+        ],
+        selection=model.selection.describe(merged.annotations.examples, split),
     )
-    return Evaluation(made, tested, sampling)
+    return Evaluation(made, merged.annotations, sampling)
 
 
 def read(
@@ -174,8 +162,8 @@ def read(
     Args:
         data: the folder or file.
         videos: the folder of the videos, if not that of `data`.
-        labels: those to tell apart, in their order; by default those of the data, which must be
-            among them, however signs and case are written.
+        labels: the candidates, in their order; by default those of the data, which must be among
+            them, whatever their punctuation and case.
         whole_videos: merge the parts of each video.
 
     Raises:
@@ -187,70 +175,80 @@ def read(
         annotations = annotations.whole_videos()
     if labels is None:
         return annotations
-    names = labels.names if isinstance(labels, LabelFile) else labels
-    return among(annotations, names, str(data))
-
-
-def among(annotations: Annotations, labels: Sequence[str], where: str) -> Annotations:
-    """Give the same clips with other labels to choose from, which hold the clips' own.
-
-    Args:
-        annotations: the clips.
-        labels: all labels that are asked for.
-        where: names the data in messages.
-
-    Raises:
-        ValueError: a label of a clip is not among them.
-    """
-    written = {overlap.plain(label): label for label in labels}
+    candidates = labels.names if isinstance(labels, LabelFile) else labels
+    by_words = {plain(label): label for label in candidates}
     used = {label for example in annotations.examples for label in example.labels}
-    missing = sorted(label for label in used if overlap.plain(label) not in written)
+    missing = sorted(label for label in used if plain(label) not in by_words)
     if missing:
-        close = difflib.get_close_matches(missing[0], labels, n=1)
+        close = difflib.get_close_matches(missing[0], candidates, n=1)
         advice = f"did you mean {close[0]!r}?" if close else "add it"
         raise ValueError(
-            f"{where}: {len(missing)} of its labels are not among those to choose from, the first"
+            f"{data}: {len(missing)} of its labels are not among those to choose from, the first"
             f" is {missing[0]!r}; {advice}"
         )
-    examples = (
-        dataclasses.replace(
-            example, labels=tuple(written[overlap.plain(label)] for label in example.labels)
-        )
-        for example in annotations.examples
+    examples = tuple(
+        dataclasses.replace(e, labels=tuple(by_words[plain(label)] for label in e.labels))
+        for e in annotations.examples
     )
     return dataclasses.replace(
-        annotations, examples=tuple(examples), labels=tuple(labels), raw_labels={}
+        annotations, examples=examples, labels=tuple(candidates), raw_labels={}
     )
 
 
-def merge(answers: Sequence[Scored], labels: tuple[str, ...]) -> Scored:
-    """Put the answers to several questions one after another; labels not asked for score 0."""
-    examples = [example for one in answers for example in one.annotations.examples]
+def seen_labels(labels: Sequence[str], trained_on: Iterable[str]) -> tuple[str, ...]:
+    """Return the labels that training had in the same words, then those in other forms of them.
+
+    A zero-shot number is only as good as its labels are new, and benchmarks overlap. Words are
+    compared, not meanings: "biking" and "riding a bike" count as two.
+
+    >>> seen_labels(["HorseRiding", "Archery", "knitting"], ["archery", "riding a horse", "biking"])
+    ('Archery', 'HorseRiding')
+    """
+    trained = [plain(label) for label in trained_on]
+    same = [label for label in labels if plain(label) in set(trained)]
+    stems = set(map(_stems, trained))
+    near = [label for label in labels if label not in same and _stems(plain(label)) in stems]
+    return (*same, *near)
+
+
+def plain(label: str) -> str:
+    """Return the words of a label without punctuation and case.
+
+    >>> plain("shooting_a_bow_archery") == plain("Shooting a bow, archery")
+    True
+    """
+    words = re.findall(r"\w+", label_text.clean(label).casefold().replace("'", ""))
+    return " ".join(words)
+
+
+def _stems(plain_label: str) -> frozenset[str]:
+    return frozenset(map(label_similarity.stem_of, label_similarity.words_of(plain_label)))
+
+
+def merge(parts: Sequence[ScoredClips], labels: tuple[str, ...]) -> ScoredClips:
+    """Concatenate the scores of subsets; labels that were no candidates score 0."""
+    examples = tuple(example for part in parts for example in part.annotations.examples)
     scores = torch.zeros(len(examples), len(labels))
     row = 0
-    for one in answers:
-        rows = torch.arange(row, row + len(one.scores))
-        columns = torch.tensor([labels.index(label) for label in one.annotations.labels])
-        scores[rows[:, None], columns] = one.scores
-        row += len(one.scores)
-    annotations = dataclasses.replace(
-        answers[0].annotations, examples=tuple(examples), labels=labels
-    )
-    return Scored(annotations, scores, answers[0].left_out)
+    for part in parts:
+        columns = [labels.index(label) for label in part.annotations.labels]
+        scores[row : row + len(part.scores), columns] = part.scores
+        row += len(part.scores)
+    annotations = dataclasses.replace(parts[0].annotations, examples=examples, labels=labels)
+    return ScoredClips(annotations, scores, parts[0].left_out)
 
 
 def _split(tested: Annotations, annotations: Annotations) -> str:
-    """Name the clips that were tested on."""
+    """Name the clips to test on."""
     is_all = len(tested.splits) > 1 and tested.splits.keys() == annotations.splits.keys()
     return "all" if is_all else ", ".join(tested.splits)
 
 
-def _scorer(subject: Subject, protocol: Protocol, chosen: Conventions) -> Scorer:
-    if subject.classifier is not None:
-        return subject.classifier
+def _scorer(model: EvaluatedModel, protocol: Protocol, chosen: Conventions) -> Scorer:
+    if model.classifier is not None:
+        return model.classifier
     labels = protocol.annotations.labels
     raw = chosen.raw_label_names
     names = protocol.annotations.written(labels) if raw else labels
-    embeddings = subject.recognizer.embed_labels(names, subject.templates, raw=raw)
-    model = subject.recognizer.model
-    return ByWords(model, labels, embeddings, logit_scale=chosen.logit_scale)
+    embeddings = model.recognizer.embed_labels(names, model.templates, raw=raw)
+    return scoring.text_scorer(model.recognizer.model, labels, embeddings, chosen.logit_scale)

@@ -1,9 +1,8 @@
-"""Scores and labels become metrics: accuracies, average precision, confusion and calibration.
+"""Scores and labels become metrics: accuracies, average precision, confusion and calibration error.
 
-Where several labels have the same score, none of them is above the others, and a label gets the
-share of the orders in which it would be among the best: equal scores for everything are chance, not
-luck. torchmetrics breaks such ties by the order of the labels, so it computes what does not depend
-on them. Functions that take weights leave out clips of weight 0: the replicates of `intervals`.
+Where several labels have the same score, a label counts by the share of the orders in which it is
+among the best: equal scores for everything are chance. torchmetrics breaks such ties by the order
+of the labels, so it computes what does not depend on them.
 
 Shapes:
     R: replicates   V: clips   N: labels   S: bins of scores
@@ -17,76 +16,60 @@ from typing import NamedTuple
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
-from torch.nn import functional
+from torch.nn import functional as F
 from torchmetrics.functional.classification import (
     binary_average_precision,
+    binary_calibration_error,
     multiclass_confusion_matrix,
 )
 
-from actionclip.evaluation import calibration
-from actionclip.evaluation.scored import Scored
-
-NUM_BINS = calibration.NUM_BINS
+NUM_BINS = 15
 
 
-def check(scored: Scored) -> None:
-    """Make sure that there is something to compute with.
-
-    Raises:
-        ValueError: there are no clips, or a score is not a number; names the clip.
-    """
-    if not scored.annotations.examples:
-        raise ValueError(
-            f"no clip was scored, {len(scored.left_out)} could not be read;"
-            " check the split and its videos"
-        )
-    if not scored.exclusive and not any(e.labels for e in scored.annotations.examples):
-        raise ValueError("no clip has a label, so there is nothing to compare with")
-    broken = ~scored.scores.isfinite()
-    if broken.any():
-        row, column = (int(place) for place in broken.nonzero()[0])
-        raise ValueError(
-            f"{scored.annotations.examples[row].video}: its score for the label"
-            f" {scored.annotations.labels[column]!r} is {float(scored.scores[row, column])}, not a"
-            " number; compute in fp32, or check the model's weights"
-        )
-
-
-def accuracy(scores: Float[Tensor, "V N"], labels: Sequence[Sequence[int]]) -> dict[str, float]:
-    """Say how often the label is the one with the best score, and among the best five."""
-    truth = torch.tensor([index for (index,) in labels])
-    return {f"top{k}": float(hits(scores, truth, k).mean()) for k in (1, 5)}
-
-
-def mean_average_precision(
-    scores: Float[Tensor, "V N"], labels: Sequence[Sequence[int]]
+def headline(
+    scores: Float[Tensor, "V N"], label_indices: Sequence[Sequence[int]], *, exclusive: bool
 ) -> dict[str, float]:
-    """Say how well each label's clips come before the others, on average over the labels."""
-    marked = torch.zeros(scores.shape, dtype=torch.bool)
-    for row, indices in enumerate(labels):
-        marked[row, list(indices)] = True
-    return {"map": float(average_precisions(scores, marked).nanmean())}
+    """Return top1 and top5, or map where clips have any number of labels.
+
+    Args:
+        scores: of every label.
+        label_indices: of each clip.
+        exclusive: whether each clip has one label.
+    """
+    if exclusive:
+        truth = torch.tensor([index for (index,) in label_indices])
+        return {f"top{k}": float(hits(scores, truth, k).mean()) for k in (1, 5)}
+    own = multi_hot(label_indices, scores.shape[1])
+    return {"map": float(average_precisions(scores, own).nanmean())}
+
+
+def multi_hot(label_indices: Sequence[Sequence[int]], num_labels: int) -> Bool[Tensor, "V N"]:
+    """Return for each clip which labels it has."""
+    own = torch.zeros(len(label_indices), num_labels, dtype=torch.bool)
+    for row, indices in enumerate(label_indices):
+        own[row, list(indices)] = True
+    return own
 
 
 def hits(scores: Float[Tensor, "V N"], truth: Int[Tensor, " V"], k: int) -> Float[Tensor, " V"]:
-    """Say which clips have their label among the best k: 0 or 1, or a share if scores are equal."""
+    """Return for each clip whether its label is among the best k: 0 or 1, or a share at a tie."""
     own = scores.gather(1, truth[:, None])
     num_better = (scores > own).sum(1)
     num_equal = (scores == own).sum(1)
     return ((k - num_better) / num_equal).clamp(0, 1)
 
 
-def best_labels(scores: Float[Tensor, "V N"], marked: Bool[Tensor, "V N"]) -> Int[Tensor, " V"]:
-    """Give the best label of each clip: one of its own only if no other's score is as high."""
-    own = scores.masked_fill(~marked, -torch.inf)
-    others = scores.masked_fill(marked, -torch.inf)
-    return torch.where(own.amax(1) > others.amax(1), own.argmax(1), others.argmax(1))
+def best_labels(scores: Float[Tensor, "V N"], own: Bool[Tensor, "V N"]) -> Int[Tensor, " V"]:
+    """Return the best label of each clip: one of its own only if no other's score is as high."""
+    of_own, of_others = scores.masked_fill(~own, -torch.inf), scores.masked_fill(own, -torch.inf)
+    is_own = of_own.amax(1) > of_others.amax(1)
+    return torch.where(is_own, of_own.argmax(1), of_others.argmax(1))
 
 
 def confusion(scores: Float[Tensor, "V N"], truth: Int[Tensor, " V"]) -> Int[Tensor, "N N"]:
-    """Count the clips of each label (row) that were taken for each label (column)."""
+    """Count the clips of each label (row) by their best label (column)."""
     num_labels = scores.shape[1]
-    best = best_labels(scores, functional.one_hot(truth, num_labels).bool())
+    best = best_labels(scores, F.one_hot(truth, num_labels).bool())
     return multiclass_confusion_matrix(best, truth, num_labels)
 
 
@@ -96,26 +79,50 @@ def by_label(
     num_labels: int,
     weights: Float[Tensor, "R V"],
 ) -> Float[Tensor, "R N"]:
-    """Average the values of each label's clips; NaN where a label has none."""
+    """Average the values of each label's clips by each row of weights; NaN where it has none."""
     sums = torch.zeros(len(weights), num_labels)
     counts = sums.index_add(1, truth, weights)
     return sums.index_add(1, truth, weights * values) / counts
 
 
 def average_precisions(
-    scores: Float[Tensor, "V N"], marked: Bool[Tensor, "V N"]
+    scores: Float[Tensor, "V N"], own: Bool[Tensor, "V N"]
 ) -> Float[Tensor, " N"]:
-    """Say for each label how well its clips come before the others; NaN where it has none.
+    """Return the average precision of each label; NaN where it has no clip.
 
-    Clips of equal scores count together, as in scikit-learn: their order is nothing that was said.
+    Clips of equal scores count together, as in scikit-learn.
     """
     precisions = torch.full((scores.shape[1],), torch.nan)
-    for label in marked.any(dim=0).nonzero().flatten().tolist():
-        places, _ = calibration.ranks(scores[:, label])
+    for label in own.any(dim=0).nonzero().flatten().tolist():
         precisions[label] = binary_average_precision(
-            places, marked[:, label].long(), validate_args=False
+            ranks(scores[:, label])[0], own[:, label].long(), validate_args=False
         )
     return precisions
+
+
+def ranks(
+    numbers: Float[Tensor, " V"],
+) -> tuple[Float[Tensor, " V"], Float[Tensor, " values"]]:
+    """Return each number's rank among the different ones, scaled to 0…1, and those.
+
+    torchmetrics puts numbers outside 0…1 through a sigmoid, which makes large ones equal.
+    """
+    values, places = numbers.double().unique(return_inverse=True)
+    return places.double() / max(1, len(values) - 1), values
+
+
+def expected_calibration_error(
+    confidences: Float[Tensor, " V"], is_right: Bool[Tensor, " V"]
+) -> float:
+    """Return the mean distance of confidence and accuracy within bins, 0…1 (Guo et al. 2017).
+
+    Args:
+        confidences: the score of each clip's best label, or of "none of these".
+        is_right: whether that is right.
+    """
+    # torchmetrics has a bin of its own for scores of exactly 1.
+    below = confidences.clamp(max=1 - torch.finfo(confidences.dtype).eps)
+    return float(binary_calibration_error(below, is_right.long(), NUM_BINS))
 
 
 class Bins(NamedTuple):
@@ -128,12 +135,7 @@ class Bins(NamedTuple):
 
 
 def reliability(confidences: Float[Tensor, " V"], is_right: Bool[Tensor, " V"]) -> Bins:
-    """Sum the clips in the bins of `calibration.expected_calibration_error`, for a diagram.
-
-    Args:
-        confidences: the score of each clip's best answer.
-        is_right: whether that answer is.
-    """
+    """Sum the clips in the bins of `expected_calibration_error`, for a diagram."""
     edges = torch.linspace(0, 1, NUM_BINS + 1, dtype=confidences.dtype)
     places = (torch.bucketize(confidences, edges, right=True) - 1).clamp(max=NUM_BINS - 1)
     parts = (torch.ones_like(confidences), confidences, is_right.to(confidences))

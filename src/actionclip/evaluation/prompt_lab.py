@@ -1,4 +1,4 @@
-"""The prompt lab: which templates help and which hurt, from one look at clips and labels.
+"""The prompt lab: which templates help and which hurt, from one pass over clips and labels.
 
 Each template alone, the ensemble without it, the three kinds and a few whole sets are compared on
 the same clips, so that the differences are paired. Clips have one label each.
@@ -17,13 +17,13 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from actionclip.core.cache import Progress
 from actionclip.data.annotations import Annotations, Split
 from actionclip.data.clips import Sampling
 from actionclip.evaluation import intervals, metrics, protocols, scoring
-from actionclip.evaluation.evaluate import Subject
+from actionclip.evaluation.evaluate import EvaluatedModel
 from actionclip.evaluation.intervals import Interval
-from actionclip.evaluation.scoring import ByWords
-from actionclip.evaluation.view_features import Progress, Views
+from actionclip.evaluation.scoring import Views
 from actionclip.text import prompts
 
 
@@ -44,7 +44,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class Lab:
-    """Everything that was found."""
+    """The comparison of templates."""
 
     findings: tuple[Finding, ...]
     """The templates, the best alone first."""
@@ -54,49 +54,56 @@ class Lab:
     num_clips: int
     num_labels: int
     selection: str = ""
-    """What else these clips chose of the model: "selected on test"; empty if nothing is known."""
+    """What else these clips selected of the model: "selected on test"; empty if unknown."""
 
     def to_json(self) -> dict[str, Any]:
-        """Give everything as plain values."""
+        """Return everything as plain values."""
         return asdict(self)
 
 
 def run(
-    subject: Subject,
+    model: EvaluatedModel,
     annotations: Annotations,
     split: Split | Literal["all"] | None = None,
     *,
     num_workers: int = 0,
     on_progress: Progress = lambda done, total: None,
 ) -> Lab:
-    """Look at the clips once and compare the templates of a model that answers by words.
+    """Encode the clips once and compare the templates of a model that reads texts.
 
     Args:
-        subject: the model, with the templates to compare.
-        annotations: the data, with the labels that are asked for.
-        split: the clips to look at; by default test, or else val.
+        model: with the templates to compare.
+        annotations: the data, with the candidate labels.
+        split: the clips to test on; by default test, or else val.
         num_workers: processes that decode; 0 decodes here.
-        on_progress: told how many clips the tower has seen, and how many there are.
+        on_progress: called with the numbers of finished and of all clips.
 
     Raises:
-        ValueError: the data does not go with the question, or the model is a classifier.
+        ValueError: clips have several labels, or the model is a classifier.
     """
-    if subject.classifier is not None:
-        raise ValueError(f"{subject.name}: is a classifier, which reads no prompts; name another")
+    if model.classifier is not None:
+        raise ValueError(f"{model.name}: is a classifier, which reads no prompts; name another")
     if annotations.is_multi_label:
         raise ValueError("clips have several labels, or none; templates are compared on one each")
-    tested = protocols.make("closed-set", annotations, split=split).annotations
-    model, labels = subject.recognizer.model, annotations.labels
-    views = Views(Sampling(model.config.num_frames))
-    clips = scoring.encode(model, tested, views, num_workers=num_workers, on_progress=on_progress)
-    embeddings = subject.recognizer.embed_labels(labels, subject.templates)
-    logits = ByWords(model, labels, embeddings).logits(clips.features, labels)  # (V, views, K, N)
-    scores = logits.softmax(dim=-1).mean(dim=1).cpu()  # (V, K, N)
+    protocol = protocols.make("closed-set", annotations, split=split)
+    network, labels = model.recognizer.model, annotations.labels
+    clips = scoring.encode_clips(
+        network,
+        protocol.annotations,
+        Views(Sampling(network.config.num_frames)),
+        num_workers=num_workers,
+        on_progress=on_progress,
+    )
+    by_template = [
+        scoring.score(clips, protocol.subsets[0], scoring.text_scorer(network, labels, one[None]))
+        for one in model.recognizer.embed_labels(labels, model.templates)  # (K, N, D)
+    ]
+    scores = torch.stack([scored.scores for scored in by_template], dim=1)  # (V, K, N)
     examples = clips.annotations.examples
-    truth = torch.tensor([annotations.label_indices(example)[0] for example in examples])
     groups = [intervals.group_of(example) for example in examples]
-    lab = compare(scores, truth, groups, subject.templates)
-    return replace(lab, selection=subject.selection.describe(examples, ", ".join(tested.splits)))
+    lab = compare(scores, by_template[0].truth, groups, model.templates)
+    tested = ", ".join(protocol.annotations.splits)
+    return replace(lab, selection=model.selection.describe(examples, tested))
 
 
 def compare(
@@ -127,27 +134,22 @@ def compare(
         return intervals.of_accuracy(right(chosen), numbers)
 
     everything = range(len(templates))
-    with_all = right(everything)
+    kinds: list[prompts.Kind] = [prompts.kind(template) for template in templates]
     findings = []
     for place, template in enumerate(templates):
-        gained = with_all - right([other for other in everything if other != place])
-        worth = intervals.difference(gained, numbers)
-        findings.append(
-            Finding(
-                template, prompts.kind(template), top1([place]), worth.value, worth.low, worth.high
-            )
-        )
+        others = [other for other in everything if other != place]
+        worth = intervals.difference(right(everything) - right(others), numbers)
+        alone = top1([place])
+        findings.append(Finding(template, kinds[place], alone, worth.value, worth.low, worth.high))
     findings.sort(key=lambda finding: -finding.alone.value)
-    best = templates.index(findings[0].template)
     ensembles = {f"all {len(templates)}": top1(everything)}
     for kind in ("bare", "prefix", "cloze", "suffix"):
-        those = [place for place in everything if prompts.kind(templates[place]) == kind]
-        if those:
-            ensembles[f"{kind} only ({len(those)})"] = top1(those)
-    ensembles["the best alone, chosen on these clips"] = top1([best])
+        if chosen := [place for place in everything if kinds[place] == kind]:
+            ensembles[f"{kind} only ({len(chosen)})"] = top1(chosen)
+    ensembles["the best alone, chosen on these clips"] = findings[0].alone
     if int(numbers.max()) > 0:
-        alone = torch.stack([right([place]) for place in everything])  # (K, V)
-        ensembles["the best alone, chosen on other clips"] = _chosen_elsewhere(alone, numbers)
+        hits = torch.stack([right([place]) for place in everything])  # (K, V)
+        ensembles["the best alone, chosen on other clips"] = _chosen_elsewhere(hits, numbers)
     return Lab(tuple(findings), ensembles, len(truth), scores.shape[-1])
 
 

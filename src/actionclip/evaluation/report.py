@@ -1,37 +1,38 @@
-"""What a model said of a data set becomes a report: numbers, intervals, and where they come from.
+"""Scored clips become a report: metrics with intervals, every clip's result, how they were made.
 
-A report is a value that is written as JSON and read again, so that it can be shown (`page`,
-`markdown`) and compared with another (`compare`). Knows no models and no frames.
+A report is written as JSON and read again, so that it can be shown and compared with another.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
+import platform
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
 
+import torch
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from actionclip import display
 from actionclip.conventions import Like
-from actionclip.evaluation import clip_results, estimates, metrics
-from actionclip.evaluation.clip_results import ClipResult, WorstClip
+from actionclip.evaluation import estimates
+from actionclip.evaluation.estimates import Bin, ClipResult, WorstClip
 from actionclip.evaluation.intervals import Interval
-from actionclip.evaluation.metrics import Bins
-from actionclip.evaluation.scored import Scored
+from actionclip.evaluation.scoring import ScoredClips
 
 HEADLINES = ("top1", "top5", "map")
-"""Metrics that stand at the top of the JSON document, for programs that read nothing else."""
+"""Metrics at the top of the JSON document, for programs that read nothing else."""
 NUM_WORST = 12
 
 
 @dataclass(frozen=True)
 class Setting:
-    """All that is needed to get the numbers again; whoever scored the clips knows it."""
+    """All that is needed to get the numbers again."""
 
     protocol: str
     data: str
@@ -44,10 +45,9 @@ class Setting:
     num_crops: int
     seed: int
     machine: dict[str, str]
-    """What computed, without names of hosts."""
     command: str
     like: Like = "default"
-    """The conventions by which a clip was tested."""
+    """The conventions of testing."""
 
 
 @dataclass(frozen=True)
@@ -58,16 +58,6 @@ class LabelResult:
     num_clips: int
     estimate: Interval | None
     """Accuracy, or average precision where clips have several labels; None without clips."""
-
-
-@dataclass(frozen=True)
-class Bin:
-    """Clips whose best scores are alike."""
-
-    num_clips: int
-    score: float
-    """On average."""
-    accuracy: float
 
 
 class Report(BaseModel):
@@ -81,8 +71,8 @@ class Report(BaseModel):
     split_hash: str
     """Of the clips and their labels, in whatever order."""
     selection: str = ""
-    """What the clips chose of the model, so that its numbers on them are too high: "selected on
-    test"; empty if nothing, or if nothing is known."""
+    """What the clips selected of the model, so that its numbers on them are too high: "selected on
+    test"; empty if nothing, or if it is unknown."""
     labels: tuple[str, ...]
     seen_labels: tuple[str, ...]
     """Those that the model was trained on."""
@@ -90,15 +80,15 @@ class Report(BaseModel):
     """Clips that could not be read, and why."""
     metrics: dict[str, Interval]
     draws: tuple[dict[str, float], ...]
-    """The metrics of each draw, for protocols that draw labels or clips."""
+    """The metrics of each draw, for protocols that draw labels."""
     label_results: tuple[LabelResult, ...]
     confusion: tuple[tuple[int, int, int], ...]
-    """Label, the label that clips were taken for, number of clips; without empty cells."""
+    """Label, predicted label, number of clips; without empty cells."""
     calibration: tuple[Bin, ...]
     """By score, from the lowest; without empty bins."""
     worst: tuple[WorstClip, ...]
     clips: tuple[ClipResult, ...]
-    """In the order in which they were scored."""
+    """In the order of scoring."""
 
     @property
     def is_multi_label(self) -> bool:
@@ -107,7 +97,7 @@ class Report(BaseModel):
 
     @property
     def telling_metrics(self) -> dict[str, Interval]:
-        """The metrics without those that are 1 whatever the model says."""
+        """The metrics without those that are 1 by definition."""
         trivial = {"top5"} if len(self.labels) <= 5 else set()
         return {name: value for name, value in self.metrics.items() if name not in trivial}
 
@@ -121,12 +111,12 @@ class Report(BaseModel):
 
     @property
     def confused(self) -> list[tuple[str, str, int]]:
-        """Which labels were taken for which, and for how many clips; the most frequent first."""
+        """Label, another predicted label and number of clips, the most frequent first."""
         wrong = sorted((cell for cell in self.confusion if cell[0] != cell[1]), key=lambda c: -c[2])
         return [(self.labels[row], self.labels[column], count) for row, column, count in wrong]
 
     def to_json(self) -> str:
-        """Give the report as one JSON document, the headline metrics first."""
+        """Return the report as one JSON document, the headline metrics first."""
         document = self.model_dump(mode="json")
         first = {name: document["metrics"][name] for name in HEADLINES if name in self.metrics}
         first["selection"] = self.selection
@@ -146,11 +136,7 @@ def read(path: Path) -> Report:
 
 
 def from_json(text: str, where: str) -> Report:
-    """Read a report.
-
-    Args:
-        text: what `to_json` gave.
-        where: names it in messages.
+    """Read a report from the text of `to_json`; `where` names it in messages.
 
     Raises:
         ValueError: it is not a report.
@@ -162,46 +148,54 @@ def from_json(text: str, where: str) -> Report:
         inner = {name: value for name, value in document.items() if name not in HEADLINES}
         return Report.model_validate_json(json.dumps(inner), strict=True)
     except ValueError as error:
+        reason = str(error)
+        if isinstance(error, ValidationError):
+            first = error.errors()[0]
+            reason = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
         raise ValueError(
-            f"{where}: not a report of this version ({_complaint(error)});"
+            f"{where}: not a report of this version ({reason});"
             " give what `actionclip evaluate --json` printed"
         ) from error
 
 
 def make(
-    scored: Scored,
+    scored: ScoredClips,
     setting: Setting,
     root: Path,
     *,
     seen_labels: Sequence[str] = (),
-    draws: Sequence[Mapping[str, float]] = (),
+    draws: Sequence[dict[str, float]] = (),
     selection: str = "",
 ) -> Report:
-    """Compute everything that is said of an evaluation.
+    """Compute everything that a report holds.
 
     Args:
         scored: the clips and their scores. Where a protocol draws several times, all draws one
-            after another, with score 0 for labels that were not asked for.
-        setting: under which they were scored; its seed also draws the intervals.
+            after another, with score 0 for labels that were no candidates.
+        setting: of the scoring; its seed also draws the replicates of the intervals.
         root: the folder that the clips' names are relative to.
         seen_labels: that the model was trained on. If they are some of the labels and not all,
-            the metrics also tell top1_seen, top1_unseen and their harmonic_mean.
-        draws: `estimates.headlines` of each draw.
-        selection: what the clips chose of the model, in words.
+            there are also the metrics top1_seen, top1_unseen and their harmonic_mean.
+        draws: `metrics.headline` of each draw.
+        selection: what the clips selected of the model, in words.
 
     Raises:
         ValueError: there are no clips, or a score is not a number; names the clip.
     """
-    metrics.check(scored)
-    labels = scored.annotations.labels
-    found = estimates.estimate(scored, setting.seed, seen_labels)
-    clips = clip_results.make(scored, root)
-    counts = scored.marked.sum(0).tolist()
+    estimates.check(scored)
+    labels, exclusive = scored.annotations.labels, scored.exclusive
+    if exclusive:
+        found, by_label = estimates.accuracies(scored, setting.seed, seen_labels)
+    else:
+        found, by_label = estimates.average_precisions(scored, setting.seed)
+    clips = estimates.clip_results(scored, root)
+    lines = sorted(json.dumps([clip.clip, sorted(clip.labels)]) for clip in clips)
+    counts = scored.multi_hot.sum(0).tolist()
     return Report(
         setting=setting,
         date=datetime.now(UTC).isoformat(timespec="seconds"),
         version=metadata.version("actionclip"),
-        split_hash=clip_results.digest(clips),
+        split_hash=hashlib.sha256("\n".join(lines).encode()).hexdigest(),
         selection=selection,
         labels=labels,
         seen_labels=tuple(label for label in labels if label in set(seen_labels)),
@@ -209,32 +203,25 @@ def make(
             display.writable(source): display.writable(reason)
             for source, reason in scored.left_out.items()
         },
-        metrics=found.metrics,
-        draws=tuple(dict(draw) for draw in draws),
-        label_results=tuple(map(LabelResult, labels, counts, found.by_label)),
-        confusion=_confusion(scored) if scored.exclusive else (),
-        calibration=_bins(found.bins) if found.bins else (),
-        worst=clip_results.worst(scored, clips, NUM_WORST),
+        metrics=found,
+        draws=tuple(draws),
+        label_results=tuple(map(LabelResult, labels, counts, by_label)),
+        confusion=estimates.confusion(scored) if exclusive else (),
+        calibration=estimates.reliability(scored) if exclusive else (),
+        worst=estimates.worst_clips(scored, clips, NUM_WORST),
         clips=clips,
     )
 
 
-def _confusion(scored: Scored) -> tuple[tuple[int, int, int], ...]:
-    counts = metrics.confusion(scored.scores, scored.truth)
-    return tuple(
-        (row, column, int(counts[row, column])) for row, column in counts.nonzero().tolist()
-    )
-
-
-def _bins(bins: Bins) -> tuple[Bin, ...]:
-    of_all = zip(*(one.tolist() for one in bins), strict=True)
-    return tuple(
-        Bin(round(count), score / count, hits / count) for count, score, hits in of_all if count
-    )
-
-
-def _complaint(error: ValueError) -> str:
-    if not isinstance(error, ValidationError):
-        return str(error)
-    first = error.errors()[0]
-    return f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+def describe_machine() -> dict[str, str]:
+    """Return the hardware and software that numbers depend on, without names of hosts or people."""
+    gpus = [torch.cuda.get_device_name(number) for number in range(torch.cuda.device_count())]
+    instructions = torch.backends.cpu.get_cpu_capability()
+    return {
+        "system": f"{platform.system()}, {platform.machine()}",
+        "processor": f"{torch.get_num_threads()} threads, {instructions}",
+        "graphics": ", ".join(gpus) or "none",
+        "python": platform.python_version(),
+        "torch": metadata.version("torch"),
+        "transformers": metadata.version("transformers"),
+    }

@@ -1,8 +1,8 @@
-"""Which clips chose a checkpoint: a file beside its weights, so that numbers on them say so.
+"""Which clips selected a checkpoint: a file beside its weights, so that numbers on them say so.
 
 A score is too high on the clips that selected the weights, and a calibration error too low on those
-that the calibration was fitted on. Clips are known by the content of their videos, wherever they
-lie; the parts of one video count as one clip.
+that the calibration was fitted on. Clips are identified by the content of their videos; the parts
+of one video count as one clip.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _END_BYTES = 2**16
 
 @dataclass(frozen=True)
 class Selection:
-    """The clips that chose something of a checkpoint, by their keys."""
+    """The keys of the clips that selected something of a checkpoint."""
 
     source: str = ""
     """Where the clips came from, in words: "val", "a held-out part of train", "test"."""
@@ -39,22 +39,22 @@ class Selection:
         )
 
     def describe(self, examples: Sequence[Example], split: str) -> str:
-        """Say what these clips chose: "selected on test"; empty if nothing.
+        """Return what clips selected, such as "selected on test"; empty if nothing.
 
         Clips that selected weights are not named again for the calibration fitted on them.
 
         Args:
-            examples: the clips of a number.
+            examples: the clips of a metric.
             split: the name of all of them together.
         """
         if not (self.weights or self.calibration):
             return ""
-        keys = [key(example) for example in examples]
+        found = [key(example) for example in examples]
         most, parts = 0, []
         for verb, clips in (("selected", self.weights), ("calibrated", self.calibration)):
-            count = sum(one in clips for one in keys)
-            where = f"{count} of these {len(keys)} clips"
-            if count == len(keys):
+            count = sum(one in clips for one in found)
+            where = f"{count} of these {len(found)} clips"
+            if count == len(found):
                 where = "these clips" if split == "all" else split
             if count > most:
                 parts.append(f"{verb} on {where}")
@@ -68,10 +68,10 @@ def keys(examples: Iterable[Example]) -> frozenset[str]:
 
 
 def key(example: Example) -> str:
-    """Return a key of a video's content: a hash of its size and of its first and last 64 KiB.
+    """Return a hash of a video's size and of its first and last 64 KiB.
 
-    Of a folder of pictures, it is that of the first one and their number. A file that cannot be
-    read is known by its name.
+    Of a folder of pictures, it is that of the first one and their number; of a file that cannot be
+    read, that of its name.
     """
     file, num_pictures = example.video, ""
     if example.frames is not None:
@@ -109,8 +109,8 @@ def read(checkpoint: str | Path) -> Selection | None:
         ValueError: it is damaged.
     """
     named = Path(checkpoint)
-    places = (named / FILE, named.parent / FILE if named.is_file() else named / "best" / FILE)
-    path = next((place for place in places if place.is_file()), None)
+    paths = (named / FILE, named.parent / FILE if named.is_file() else named / "best" / FILE)
+    path = next((path for path in paths if path.is_file()), None)
     if path is None:
         return None
     try:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from actionclip import atomic_write
 from actionclip.data import reading
-from actionclip.evaluation import machine
+from actionclip.evaluation import report
 from actionclip.experiments import catalogue, few_shot, results, shots, trial
 from actionclip.experiments.results import Provenance, Row
 from actionclip.model.actionclip import ActionCLIP
@@ -78,7 +78,7 @@ def run(
         model=f"{model}; {_moving(recipe)}; {recipe.model.temporal_head} head unless said; "
         f"{epochs} epochs, batches of {recipe.optim.batch_size}, weights of the last epoch",
         seeds=", ".join(str(seed) for seed in range(num_seeds)),
-        machine="; ".join(f"{key} {value}" for key, value in machine.describe().items()),
+        machine="; ".join(f"{key} {value}" for key, value in report.describe_machine().items()),
     )
     if name in _CURVES:
         title, run_trials = _CURVES[name]

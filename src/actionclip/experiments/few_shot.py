@@ -10,7 +10,7 @@ from pathlib import Path
 
 from actionclip.evaluation import evaluate as evaluation
 from actionclip.evaluation import protocols, selection
-from actionclip.evaluation.evaluate import Conditions, Subject
+from actionclip.evaluation.evaluate import Conditions, EvaluatedModel
 from actionclip.evaluation.selection import Selection
 from actionclip.experiments import trial
 from actionclip.experiments.shots import Point
@@ -47,7 +47,7 @@ def run(
     total = 1 + len(numbers) * num_draws
     on_trial(0, total)
     recognizer = Recognizer.load(recipe.model.start, device=device)
-    asis = Subject(
+    asis = EvaluatedModel(
         recognizer,
         recipe.model.start,
         tuple(recognizer.templates),

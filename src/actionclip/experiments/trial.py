@@ -11,11 +11,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from actionclip import atomic_write
-from actionclip.evaluation import evaluate, selection
+from actionclip.evaluation import evaluate, scoring, selection
 from actionclip.evaluation import report as reports
-from actionclip.evaluation.evaluate import Conditions, Subject
+from actionclip.evaluation.evaluate import Conditions, EvaluatedModel
 from actionclip.evaluation.report import Report
-from actionclip.evaluation.scoring import ByClassifier
 from actionclip.evaluation.selection import Selection
 from actionclip.recognizer import Recognizer
 from actionclip.training import fit, prepare
@@ -80,18 +79,19 @@ def measure(recipe: Recipe, checkpoint: Path, device: str | None = None) -> Repo
     )
     recognizer = Recognizer.load(checkpoint, device=device)
     labels, classifier = recognizer.model.task.labels, recognizer.model.classifier
-    subject = Subject(
+    subject = EvaluatedModel(
         recognizer,
         str(checkpoint),
         tuple(prepare.templates_of(recipe)),
         labels,
-        ByClassifier(classifier, labels) if classifier is not None else None,
+        scoring.classifier_scorer(classifier, labels) if classifier is not None else None,
         selection.read(checkpoint) or Selection(),
     )
     conditions = Conditions(
         sampling=chosen.sampling, seed=recipe.computing.seed, conventions=recipe.conventions
     )
-    return evaluate.evaluate(subject, annotations, data, conditions, num_workers=chosen.num_workers)
+    workers = chosen.num_workers
+    return evaluate.run(subject, annotations, data, conditions, num_workers=workers).report
 
 
 def changed(

@@ -20,8 +20,7 @@ from torch import Tensor
 
 from actionclip.core import encode
 from actionclip.core.cache import FeatureCache
-from actionclip.evaluation import view_features
-from actionclip.evaluation.view_features import Views
+from actionclip.evaluation.scoring import Views
 from actionclip.model.actionclip import ActionCLIP
 from actionclip.training.batches import Plan
 from actionclip.training.sources import TEST_BATCH_SIZE, Source, Videos
@@ -109,7 +108,7 @@ def _what(videos: Videos, place: int, view: int) -> tuple[Path, dict[str, Any]]:
             f"{example.source}: a folder of pictures, whose features cannot be kept; "
             "set data.cached_views = 0, or give video files"
         )
-    shown = view_features.entry(example, Views(videos.sampling, conventions=videos.conventions))
+    shown = Views(videos.sampling, conventions=videos.conventions).cache_entry(example)
     if view == 0:
         return example.video, shown
     one_sided = not set(videos.taken["one_sided"]).isdisjoint(example.labels)

@@ -56,11 +56,10 @@ def measure(
     everyone = sorted(gather_object(found), key=operator.itemgetter(0))
     labels = [annotations.label_indices(annotations.examples[place]) for place, _ in everyone]
     scores = torch.stack([scores for _, scores in everyone])
-    if not exclusive:
-        return metrics.mean_average_precision(scores, labels)
-    accuracies = metrics.accuracy(scores, labels)
-    is_telling = scores.shape[1] > 5  # else top5 is 1 by definition
-    return accuracies if is_telling else {"top1": accuracies["top1"]}
+    measured = metrics.headline(scores, labels, exclusive=exclusive)
+    if scores.shape[1] <= 5:
+        measured.pop("top5", None)  # it is 1 by definition
+    return measured
 
 
 @torch.inference_mode()

@@ -6,9 +6,10 @@ import pytest
 import torch
 
 from actionclip.data.annotations import Annotations, Example
-from actionclip.evaluation import markdown, page, report
+from actionclip.evaluation import report, wording
 from actionclip.evaluation.report import Report, Setting
-from actionclip.evaluation.scored import Scored
+from actionclip.evaluation.scoring import ScoredClips
+from actionclip.pages import evaluation as page
 
 ROOT = Path("/data")
 SETTING = Setting(
@@ -26,7 +27,7 @@ def invent(num_labels: int, *, first: str = "label 0", multi_label: bool = False
     scores = torch.randn(len(examples), num_labels, generator=generator)
     annotations = Annotations(tuple(examples), labels)
     return report.make(
-        Scored(annotations, scores if multi_label else scores.softmax(1)), SETTING, ROOT
+        ScoredClips(annotations, scores if multi_label else scores.softmax(1)), SETTING, ROOT
     )
 
 
@@ -80,7 +81,7 @@ def test_labels_are_text_and_not_html():
 
 def test_every_number_of_the_matrix_is_a_share_of_its_row():
     made = invent(6)
-    matrix = page.matrix(made)
+    matrix = page.confusion_matrix(made)
     for row in range(6):
         cells = [cell for cell in matrix.cells if cell.row == row]
         assert sum(cell.num_clips for cell in cells) == 3
@@ -89,7 +90,7 @@ def test_every_number_of_the_matrix_is_a_share_of_its_row():
 
 def test_of_many_labels_the_matrix_shows_those_that_are_confused_most():
     made = invent(120)
-    matrix = page.matrix(made)
+    matrix = page.confusion_matrix(made)
     label, other, num_clips = made.confused[0]
     assert len(matrix.labels) == page.MAX_MATRIX
     cell = next(
@@ -103,7 +104,7 @@ def test_of_many_labels_the_matrix_shows_those_that_are_confused_most():
 
 def test_of_many_labels_the_bars_show_both_ends():
     results = invent(120).label_results
-    bars = page.ends(results)
+    bars = page.bars(results)
     values = [one.estimate.value for one in bars]
     assert len(bars) == page.MAX_BARS
     assert values == sorted(values)
@@ -122,4 +123,4 @@ def test_clips_that_chose_the_model_are_named_beside_the_mean_of_draws_and_the_l
     text = page.render(made)
     assert "60.0 ± 14.1 % (selected on test)" in text
     assert "The clips chose something of the model: selected on test." in text
-    assert "| 60.0 % (selected on test) | 14.1 % |" in markdown.render(made)
+    assert "| 60.0 % (selected on test) | 14.1 % |" in wording.to_markdown(made)

@@ -1,9 +1,9 @@
+import moments
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from moments import TrueMoment
 
-from actionclip.evaluation import moments
-from actionclip.evaluation.moments import TrueMoment
 from actionclip.timeline.moments import Moment
 
 

@@ -1,0 +1,1 @@
+"""HTML pages of predictions, timelines and evaluations, each one file that loads nothing else."""
