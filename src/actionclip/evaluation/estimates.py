@@ -16,7 +16,6 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from actionclip import display
-from actionclip.data.annotations import Example
 from actionclip.evaluation import intervals, metrics
 from actionclip.evaluation.intervals import Interval
 from actionclip.evaluation.scoring import ScoredClips
@@ -92,7 +91,7 @@ def check(scored: ScoredClips) -> None:
 def accuracies(scored: ScoredClips, seed: int, seen_labels: Sequence[str] = ()) -> Estimates:
     """Compute the metrics of clips that have one label each; the arguments are `report.make`'s."""
     scores, truth, num_labels = scored.scores, scored.truth, len(scored.annotations.labels)
-    groups = _groups(scored)
+    groups = intervals.number([intervals.group_of(e) for e in scored.annotations.examples])
     weights = intervals.leave_out(groups, seed)  # (R, V)
     right = metrics.hits(scores, truth, 1)
     top5 = metrics.hits(scores, truth, 5)
@@ -127,7 +126,8 @@ def accuracies(scored: ScoredClips, seed: int, seen_labels: Sequence[str] = ()) 
 
 def average_precisions(scored: ScoredClips, seed: int) -> Estimates:
     """Compute map of clips that have any number of labels; the arguments are `report.make`'s."""
-    scores, own, groups = scored.scores, scored.multi_hot, _groups(scored)
+    scores, own = scored.scores, scored.multi_hot
+    groups = intervals.number([intervals.group_of(e) for e in scored.annotations.examples])
     values = metrics.average_precisions(scores, own)  # (N,)
     replicates = [
         metrics.average_precisions(scores[some], own[some])
@@ -137,19 +137,14 @@ def average_precisions(scored: ScoredClips, seed: int) -> Estimates:
     drawn = torch.stack(replicates or [values])  # (R, N)
     drawn = drawn.where(drawn.isfinite(), values)
 
-    def of_label(label: int) -> Interval | None:
-        """Need enough groups with clips of the label."""
-        if not own[:, label].any():
-            return None
-        value = float(values[label])
-        found, evidence = (
-            intervals.of_replicates(value, drawn[:, label], some)
-            for some in (groups, groups[own[:, label]])
-        )
-        return evidence if evidence.low is None else found
-
+    by_label: list[Interval | None] = []
+    for value, of_label, has_it in zip(values.tolist(), drawn.T, own.T, strict=True):
+        found = intervals.of_replicates(value, of_label, groups) if has_it.any() else None
+        if found and intervals.of_replicates(value, of_label, groups[has_it]).low is None:
+            found = Interval(value, None, None)  # too few groups have clips of the label
+        by_label.append(found)
     found = intervals.of_replicates(float(values.nanmean()), drawn.nanmean(1), groups)
-    return {"map": found}, list(map(of_label, range(len(values))))
+    return {"map": found}, by_label
 
 
 def confusion(scored: ScoredClips) -> tuple[tuple[int, int, int], ...]:
@@ -179,9 +174,12 @@ def clip_results(scored: ScoredClips, root: Path) -> tuple[ClipResult, ...]:
     rows = zip(scored.annotations.examples, best, ranks, own_scores.tolist(), strict=True)
     for example, best_label, rank, score in rows:
         path = display.writable(Path(os.path.relpath(example.video, root)).as_posix())
+        start, end = example.start_seconds, example.end_seconds
+        part = "" if end is None else f"{end:g}"
+        part = f" ({start or 0:g}–{part} s)" if start is not None or end is not None else ""
         results.append(
             ClipResult(
-                clip=path + _part(example),
+                clip=path + part,
                 group=path if example.group is None else example.group,
                 labels=example.labels,
                 best=labels[best_label],
@@ -212,10 +210,6 @@ def worst_clips(
     return tuple(worst)
 
 
-def _groups(scored: ScoredClips) -> Int[Tensor, " V"]:
-    return intervals.number([intervals.group_of(e) for e in scored.annotations.examples])
-
-
 def _seen_and_unseen(
     right: Float[Tensor, " V"],
     seen: Bool[Tensor, " V"],
@@ -237,10 +231,3 @@ def _seen_and_unseen(
     value, drawn = float(harmonic_mean(*values)), harmonic_mean(*replicates)
     found["harmonic_mean"] = intervals.of_replicates(value, drawn, groups, len(right))
     return found
-
-
-def _part(example: Example) -> str:
-    if example.start_seconds is None and example.end_seconds is None:
-        return ""
-    end = "" if example.end_seconds is None else f"{example.end_seconds:g}"
-    return f" ({example.start_seconds or 0:g}–{end} s)"

@@ -19,7 +19,6 @@ from actionclip.data import label_similarity, reading
 from actionclip.data.annotations import Annotations, Split
 from actionclip.data.clips import Sampling
 from actionclip.evaluation import metrics, protocols, report, scoring
-from actionclip.evaluation.protocols import Protocol
 from actionclip.evaluation.report import Report
 from actionclip.evaluation.scoring import ScoredClips, Scorer, Views
 from actionclip.evaluation.selection import Selection
@@ -64,13 +63,11 @@ class Conditions:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """A report with the clips that it is about."""
+    """A report, its clips in order, and the sampling of their frames."""
 
     report: Report
     annotations: Annotations
-    """The clips of the report, in its order."""
     sampling: Sampling
-    """Which frames of each were encoded."""
 
 
 def run(
@@ -108,7 +105,7 @@ def run(
         trained_on=seen,
         split=conditions.split,
     )
-    scorer = _scorer(model, protocol, conditions.conventions)
+    scorer = _scorer(model, protocol.annotations, conditions.conventions)
     network = model.recognizer.model
     sampling = Sampling(network.config.num_frames, conditions.sampling)
     clips = scoring.encode_clips(
@@ -121,7 +118,9 @@ def run(
     )
     scored = [scoring.score(clips, subset, scorer) for subset in protocol.subsets]
     merged = merge(scored, protocol.annotations.labels)
-    split = _split(protocol.annotations, annotations)
+    tested = protocol.annotations.splits
+    is_all = len(tested) > 1 and tested.keys() == annotations.splits.keys()
+    split = "all" if is_all else ", ".join(tested)
     made = report.make(
         merged,
         report.Setting(
@@ -196,18 +195,22 @@ def read(
 
 
 def seen_labels(labels: Sequence[str], trained_on: Iterable[str]) -> tuple[str, ...]:
-    """Return the labels that training had in the same words, then those in other forms of them.
+    """Return the labels seen in training in the same words, then those in other forms of them.
 
-    A zero-shot number is only as good as its labels are new, and benchmarks overlap. Words are
-    compared, not meanings: "biking" and "riding a bike" count as two.
+    Benchmarks overlap, and a zero-shot number counts on new labels. Words are compared, not
+    meanings: "biking" and "riding a bike" count as two.
 
     >>> seen_labels(["HorseRiding", "Archery", "knitting"], ["archery", "riding a horse", "biking"])
     ('Archery', 'HorseRiding')
     """
     trained = [plain(label) for label in trained_on]
-    same = [label for label in labels if plain(label) in set(trained)]
-    stems = set(map(_stems, trained))
-    near = [label for label in labels if label not in same and _stems(plain(label)) in stems]
+    same = [label for label in labels if plain(label) in trained]
+
+    def stems(plain_label: str) -> frozenset[str]:
+        return frozenset(map(label_similarity.stem_of, label_similarity.words_of(plain_label)))
+
+    trained_stems = set(map(stems, trained))
+    near = [one for one in labels if one not in same and stems(plain(one)) in trained_stems]
     return (*same, *near)
 
 
@@ -219,10 +222,6 @@ def plain(label: str) -> str:
     """
     words = re.findall(r"\w+", label_text.clean(label).casefold().replace("'", ""))
     return " ".join(words)
-
-
-def _stems(plain_label: str) -> frozenset[str]:
-    return frozenset(map(label_similarity.stem_of, label_similarity.words_of(plain_label)))
 
 
 def merge(parts: Sequence[ScoredClips], labels: tuple[str, ...]) -> ScoredClips:
@@ -238,17 +237,10 @@ def merge(parts: Sequence[ScoredClips], labels: tuple[str, ...]) -> ScoredClips:
     return ScoredClips(annotations, scores, parts[0].left_out)
 
 
-def _split(tested: Annotations, annotations: Annotations) -> str:
-    """Name the clips to test on."""
-    is_all = len(tested.splits) > 1 and tested.splits.keys() == annotations.splits.keys()
-    return "all" if is_all else ", ".join(tested.splits)
-
-
-def _scorer(model: EvaluatedModel, protocol: Protocol, chosen: Conventions) -> Scorer:
+def _scorer(model: EvaluatedModel, annotations: Annotations, chosen: Conventions) -> Scorer:
     if model.classifier is not None:
         return model.classifier
-    labels = protocol.annotations.labels
-    raw = chosen.raw_label_names
-    names = protocol.annotations.written(labels) if raw else labels
+    labels, raw = annotations.labels, chosen.raw_label_names
+    names = annotations.written(labels) if raw else labels
     embeddings = model.recognizer.embed_labels(names, model.templates, raw=raw)
     return scoring.text_scorer(model.recognizer.model, labels, embeddings, chosen.logit_scale)

@@ -1,4 +1,4 @@
-"""How sure a number is: results of clips become 95 % intervals that hold for few groups too.
+"""How sure a metric is: results of clips become 95 % intervals that hold for few groups too.
 
 Clips of one group (a person, a recording, a video) are near copies and no independent evidence. So
 a metric is computed again without each group (the jackknife, which for shares is the
@@ -27,16 +27,16 @@ from actionclip.data.annotations import Example
 MIN_GROUPS = 3
 """Two groups vary by one number, and an interval from it is all of 0…1."""
 MIN_EQUAL_GROUPS = 2.0
-"""As many groups of equal size have to be worth as much as the groups that there are."""
+"""The groups have to be worth as much as this many groups of equal size."""
 MAX_REPLICATES = 50
-"""Where there are more groups, each replicate leaves out several."""
+"""Of more groups, each replicate leaves out several."""
 _LEVEL = 0.95
 _ROUNDING = 1e-12
 
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """A number, and the 95 % interval around it; both ends are None where groups are too few."""
+    """A number with its 95 % interval; both ends are None where groups are too few."""
 
     value: float
     low: float | None
@@ -49,7 +49,7 @@ def group_of(example: Example) -> str:
 
 
 def number(groups: Sequence[str]) -> Int[Tensor, " V"]:
-    """Number the groups; the numbers do not depend on the order of the clips."""
+    """Number the groups, whatever the order of the clips."""
     numbers = {group: place for place, group in enumerate(sorted(set(groups)))}
     return torch.tensor([numbers[group] for group in groups])
 
@@ -59,7 +59,7 @@ def leave_out(groups: Int[Tensor, " V"], seed: int) -> Float[Tensor, "R V"]:
 
     Args:
         groups: of the clips.
-        seed: of which groups are left out together, where there are more than `MAX_REPLICATES`.
+        seed: of which groups are left out together, of more than `MAX_REPLICATES`.
     """
     _, places = groups.unique(return_inverse=True)
     num_groups = int(places.max()) + 1
@@ -70,18 +70,12 @@ def leave_out(groups: Int[Tensor, " V"], seed: int) -> Float[Tensor, "R V"]:
 
 
 def of_accuracy(hits: Float[Tensor, " V"], groups: Int[Tensor, " V"]) -> Interval:
-    """Return the share of hits with its interval; of independent clips, Wilson's.
-
-    Args:
-        hits: of each clip, 0…1.
-        groups: of each clip.
-    """
+    """Return the share of hits (0…1 of each clip); of independent clips, Wilson's interval."""
     hits = hits.double()
-    _, places, counts = groups.unique(return_inverse=True, return_counts=True)
     value = float(hits.mean())
+    sums, counts = _by_group(hits, groups)
     if len(counts) == len(hits):
         return wilson(value, len(hits))
-    sums = torch.zeros(len(counts), dtype=torch.double).index_add(0, places, hits)
     rest = (hits.sum() - sums) / (len(hits) - counts).clamp(min=1)
     return of_replicates(value, rest, groups, max_number=len(hits))
 
@@ -104,53 +98,48 @@ def of_replicates(
         groups: of the clips.
         max_number: of independent clips that the clips are worth.
     """
-    evidence = _Evidence.of(groups, len(replicates))
-    if not evidence.is_enough:
+    num_groups, worth = _worth(groups)
+    if num_groups < MIN_GROUPS or worth < MIN_EQUAL_GROUPS:
         return Interval(value, None, None)
-    variance = evidence.variance(value, replicates)
-    worth = evidence.equal_groups
+    quantile = student_quantile(max(1.0, min(worth, float(len(replicates))) - 1))
+    variance = _jackknife(value, replicates)
     if variance > _ROUNDING and _ROUNDING < value < 1 - _ROUNDING:
-        variance += ((0.5 - value) / (evidence.num_groups + 1)) ** 2
+        variance += ((0.5 - value) / (num_groups + 1)) ** 2
         worth = min(value * (1 - value) / variance, max_number)
-    return wilson(value, worth, evidence.quantile)
+    return wilson(value, worth, quantile)
 
 
 def difference(gains: Float[Tensor, " V"], groups: Int[Tensor, " V"]) -> Interval:
-    """Return the mean of paired differences with its interval; all of -1…1.
+    """Return the mean of paired differences, -1…1.
 
     The variance counts one group more in which every clip changed (for single clips, Agresti and
     Min 2005), so that clips of which none changed do not make a difference certain.
-
-    Args:
-        gains: of each clip, -1…1.
-        groups: of each clip.
     """
     gains = gains.double()
     value = float(gains.mean())
-    _, places, counts = groups.unique(return_inverse=True, return_counts=True)
-    evidence = _Evidence.of(groups, len(counts))
-    if not evidence.is_enough:
+    sums, counts = _by_group(gains, groups)
+    num_groups, worth = _worth(groups)
+    if num_groups < MIN_GROUPS or worth < MIN_EQUAL_GROUPS:
         return Interval(value, None, None)
-    sums = torch.zeros(len(counts), dtype=torch.double).index_add(0, places, gains)
     rest = (gains.sum() - sums) / (len(gains) - counts)
-    added = (1 / (evidence.num_groups + 1)) ** 2
-    reach = evidence.quantile * math.sqrt(evidence.variance(value, rest) + added)
+    variance = _jackknife(value, rest) + (1 / (num_groups + 1)) ** 2
+    reach = student_quantile(max(1.0, worth - 1)) * math.sqrt(variance)
     return Interval(value, max(-1.0, value - reach), min(1.0, value + reach))
 
 
 def wilson(share: float, number: float | int, quantile: float | None = None) -> Interval:
-    """Return Wilson's score interval of a share (Wilson 1927).
+    """Return Wilson's score interval of a share of independent clips (Wilson 1927).
 
     Args:
         share: 0…1.
-        number: of independent clips.
+        number: of clips.
         quantile: by default that of the normal distribution.
     """
     square = (quantile or student_quantile(math.inf)) ** 2 / number
     middle = (share + square / 2) / (1 + square)
     reach = math.sqrt(square * (share * (1 - share) + square / 4)) / (1 + square)
     low, high = max(0.0, middle - reach), min(1.0, middle + reach)
-    return Interval(share, min(low, share), max(high, share))  # whatever rounding says
+    return Interval(share, min(low, share), max(high, share))  # despite rounding
 
 
 @functools.cache
@@ -171,32 +160,21 @@ def student_quantile(freedom: float | int) -> float:
     return math.sqrt(freedom) * math.tan(angle)
 
 
-@dataclass(frozen=True)
-class _Evidence:
-    """How much a set of groups can tell."""
+def _by_group(
+    values: Float[Tensor, " V"], groups: Int[Tensor, " V"]
+) -> tuple[Float[Tensor, " G"], Int[Tensor, " G"]]:
+    """Return the sum of the values and the number of clips of each group."""
+    _, places, counts = groups.unique(return_inverse=True, return_counts=True)
+    return torch.zeros(len(counts), dtype=torch.double).index_add(0, places, values), counts
 
-    num_groups: int
-    equal_groups: float
-    """Groups of equal size that would be worth as much."""
-    num_replicates: int
-    freedom: float
 
-    @classmethod
-    def of(cls, groups: Int[Tensor, " V"], num_replicates: int) -> _Evidence:
-        counts = groups.unique(return_counts=True)[1].double()
-        equal_groups = float(counts.sum() ** 2 / (counts**2).sum())
-        freedom = max(1.0, min(equal_groups, float(num_replicates)) - 1)
-        return cls(len(counts), equal_groups, num_replicates, freedom)
+def _worth(groups: Int[Tensor, " V"]) -> tuple[int, float]:
+    """Return the number of groups, and how many groups of equal size would be worth as much."""
+    counts = groups.unique(return_counts=True)[1].double()
+    return len(counts), float(counts.sum() ** 2 / (counts**2).sum())
 
-    @property
-    def is_enough(self) -> bool:
-        return self.num_groups >= MIN_GROUPS and self.equal_groups >= MIN_EQUAL_GROUPS
 
-    @property
-    def quantile(self) -> float:
-        return student_quantile(self.freedom)
-
-    def variance(self, value: float, replicates: Float[Tensor, " R"]) -> float:
-        """Return the jackknife's variance."""
-        total = float(((replicates.double() - value) ** 2).sum())
-        return total * (self.num_replicates - 1) / self.num_replicates
+def _jackknife(value: float, replicates: Float[Tensor, " R"]) -> float:
+    """Return the jackknife's variance."""
+    total = float(((replicates.double() - value) ** 2).sum())
+    return total * (len(replicates) - 1) / len(replicates)

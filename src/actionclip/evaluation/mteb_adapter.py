@@ -1,14 +1,12 @@
-"""A model becomes one that `mteb` can run: rows of its data sets go in, embeddings come out.
+"""A model for `mteb`, the embedding benchmark of many modalities: rows in, embeddings out.
 
-`mteb` is the embedding benchmark of many modalities; its video tasks are zero-shot classification,
-classification, clustering and retrieval:
+Its video tasks are zero-shot classification, classification, clustering and retrieval:
 
     model = mteb_adapter.load("lite")
     mteb.evaluate(model, mteb.get_tasks(tasks=["HMDB51ZeroShot"]))
 
-Texts are embedded as they come, in no template: the tasks write whole sentences ("a video of
-climbing"). Videos are decoded as everywhere in this package, within its limits; torchcodec, which
-the data sets would decode with, is not needed. Knows no task and no metric.
+Texts are embedded in no template: the tasks write whole sentences ("a video of climbing"). Videos
+are decoded within the limits of this package; torchcodec is not needed.
 
 Shapes:
     N M: texts or videos   D: shared width
@@ -33,45 +31,35 @@ from torch.nn import functional as F
 from torch.utils.data import DataLoader
 
 from actionclip.model import fingerprint
-from actionclip.model.actionclip import ActionCLIP
 from actionclip.recognizer import Recognizer
 
 _MODALITIES = ("text", "image", "audio", "video")
-"""As `mteb` names them: a column of a data set that is called so is to be embedded."""
+"""The names of columns that `mteb` embeds."""
 
 Embeddings = Float[np.ndarray, "_ D"] | Float[Tensor, "_ D"]
 
 
 def load(name_or_path: str | Path, *, device: str | None = None) -> MtebModel:
-    """Load a model as one that `mteb.evaluate` takes.
-
-    Args:
-        name_or_path: as in `Recognizer.load`.
-        device: likewise.
-
-    Raises:
-        ValueError: there is no such model, or its files are damaged.
-    """
+    """Load a model for `mteb.evaluate`; arguments and errors are those of `Recognizer.load`."""
     recognizer = Recognizer.load(name_or_path, device=device)
     return MtebModel(recognizer, f"actionclip/{Path(name_or_path).name}")
 
 
 class MtebModel:
-    """What `mteb` calls an encoder (its `EncoderProtocol`)."""
+    """An encoder for `mteb` (its `EncoderProtocol`).
+
+    Args:
+        recognizer: decodes and embeds the videos.
+        name: "owner/model", under which `mteb` stores the results.
+    """
 
     def __init__(self, recognizer: Recognizer, name: str) -> None:
-        """Take a recognizer.
-
-        Args:
-            recognizer: reads the videos and embeds them.
-            name: "owner/model", under which `mteb` keeps the results.
-        """
         self._recognizer = recognizer
         self._name = name
 
     @functools.cached_property
     def mteb_model_meta(self) -> Any:  # noqa: ANN401, mteb's ModelMeta
-        """What is known of the model; what only its maker knows (licence, data) stays unsaid.
+        """The description of the model, without licence and training data.
 
         Raises:
             ModuleNotFoundError: the extra `mteb` is not installed.
@@ -87,10 +75,14 @@ class MtebModel:
             ) from error
         model = self._recognizer.model
         parameters = list(model.parameters())
+        # mteb looks up old results by name and revision.
+        state = (
+            f"{fingerprint.of_weights(model)} {dataclasses.asdict(model.config)} {model.precision}"
+        )
         return ModelMeta.create_empty(
             {
                 "name": self._name,
-                "revision": _revision(model),
+                "revision": hashlib.sha256(state.encode()).hexdigest()[:16],
                 "n_parameters": sum(one.numel() for one in parameters),
                 "memory_usage_mb": round(sum(one.nbytes for one in parameters) / 2**20, 1),
                 "embed_dim": model.encoder.width,
@@ -112,7 +104,7 @@ class MtebModel:
 
         Args:
             inputs: holds a data set with a column "text" or a column "video"; its batches are not
-                asked for, because they come decoded.
+                used, because they are decoded already.
             task_metadata: names the task in errors.
 
         Raises:
@@ -132,13 +124,13 @@ class MtebModel:
         return embeddings.cpu().numpy()
 
     def similarity(self, embeddings1: Embeddings, embeddings2: Embeddings) -> Float[Tensor, "N M"]:
-        """Give the cosine of each of the first with each of the second."""
+        """Return the cosine of each of the first with each of the second."""
         return _unit(embeddings1) @ _unit(embeddings2).T
 
     def similarity_pairwise(
         self, embeddings1: Embeddings, embeddings2: Embeddings
     ) -> Float[Tensor, " N"]:
-        """Give the cosine of each of the first with its fellow among the second."""
+        """Return the cosine of each of the first with the same row of the second."""
         return (_unit(embeddings1) * _unit(embeddings2)).sum(dim=-1)
 
     @torch.inference_mode()
@@ -162,7 +154,7 @@ class MtebModel:
 
 @contextlib.contextmanager
 def _on_disk(video: Mapping[str, Any]) -> Iterator[Path]:
-    """Give the file of a video that a data set holds as a path or as its bytes."""
+    """Yield the file of a video that a data set holds as a path or as its bytes."""
     if video["bytes"] is None:
         yield Path(video["path"])
         return
@@ -174,11 +166,3 @@ def _on_disk(video: Mapping[str, Any]) -> Iterator[Path]:
 
 def _unit(embeddings: Embeddings) -> Float[Tensor, "_ D"]:
     return F.normalize(torch.as_tensor(embeddings).float(), dim=-1)
-
-
-def _revision(model: ActionCLIP) -> str:
-    """Name what the embeddings depend on: `mteb` looks up old results by name and revision."""
-    everything = (
-        f"{fingerprint.of_weights(model)} {dataclasses.asdict(model.config)} {model.precision}"
-    )
-    return hashlib.sha256(everything.encode()).hexdigest()[:16]

@@ -69,14 +69,7 @@ def run(
     num_workers: int = 0,
     on_progress: Progress = lambda done, total: None,
 ) -> Lab:
-    """Encode the clips once and compare the templates of a model that reads texts.
-
-    Args:
-        model: with the templates to compare.
-        annotations: the data, with the candidate labels.
-        split: the clips to test on; by default test, or else val.
-        num_workers: processes that decode; 0 decodes here.
-        on_progress: called with the numbers of finished and of all clips.
+    """Encode the clips once and compare the templates; the arguments are those of `evaluate.run`.
 
     Raises:
         ValueError: clips have several labels, or the model is a classifier.
@@ -112,13 +105,13 @@ def compare(
     groups: Sequence[str],
     templates: Sequence[str],
 ) -> Lab:
-    """Compare the templates.
+    """Compare K templates by their scores of every label.
 
     Args:
         scores: of every label by every template.
         truth: the label index of each clip.
         groups: of clips that are near copies; see `intervals.group_of`.
-        templates: K of them.
+        templates: in the order of the scores.
 
     Raises:
         ValueError: there are fewer than two templates to compare.

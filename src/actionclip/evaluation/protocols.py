@@ -145,11 +145,10 @@ def choose(annotations: Annotations, trained_on: Collection[str]) -> Name:
 def base_and_novel(annotations: Annotations) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Split the labels in two: the more frequent half to train on, the others as novel ones.
 
-    ViFi-CLIP (Rasheed et al. 2023), who brought this protocol from images to videos, take the most
-    frequent labels as base; CoOp's successors take the first half of the label list. Both round
-    the base half up. Here the clips of all splits are counted and ties are broken by the order of
-    the list. The published lists count clips that a benchmark's own split may leave out (HMDB51):
-    to compare with those numbers, give the labels as theirs.
+    So do ViFi-CLIP (Rasheed et al. 2023); CoOp's successors take the first half of the label list.
+    Both round the base half up. Here the clips of all splits are counted, ties are broken by the
+    order of the list. The published lists count clips that a benchmark's own split may leave out
+    (HMDB51): to compare with those numbers, give the labels as theirs.
     """
     count = Counter(label for example in annotations.examples for label in example.labels)
     by_frequency = sorted(annotations.labels, key=lambda label: -count[label])

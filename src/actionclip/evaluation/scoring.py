@@ -1,8 +1,7 @@
 """A model and labelled clips become scores: of every clip for each candidate label.
 
-The vision features of every view are cached, so that other labels, templates or temporal heads cost
-no pixel; a single view has the key that training gives its held-out clips. Batch size, workers,
-order and the number of processes change scores by rounding only: 1e-5 with towers in fp32.
+Vision features are cached; a single view has the key that training gives its held-out clips. Batch
+size, workers, order and the number of processes change scores by rounding only: 1e-5 in fp32.
 
 Shapes:
     R: clips   V: views of each   T: frames   E: width of the vision tower
@@ -56,10 +55,6 @@ class Views:
     conventions: Conventions = conventions.DEFAULT
     """How frames are scaled and cropped."""
 
-    def __len__(self) -> int:
-        """Return V."""
-        return self.num_windows * self.num_crops
-
     def cache_entry(self, example: Example) -> dict[str, Any]:
         """Return all that features depend on besides video and model, as plain values."""
         entry: dict[str, Any] = {
@@ -71,7 +66,7 @@ class Views:
         }
         if self.sampling.kind == "dense":
             entry["stride"] = self.sampling.stride
-        if len(self) > 1:
+        if self.num_windows * self.num_crops > 1:
             entry |= {"windows": self.num_windows, "crops": self.num_crops}
         if self.conventions.like != "default":
             entry["like"] = self.conventions.like
@@ -137,7 +132,7 @@ def read_features(
     num_workers: int = 0,
     on_progress: Progress = lambda done, total: None,
 ) -> Iterator[tuple[list[int], Float[Tensor, "R V T E"]]]:
-    """Yield the vision features of clips and which clips they are, in any order.
+    """Yield the vision features of clips with their indices, in any order.
 
     Folders of pictures are encoded each time, other clips once.
 
@@ -145,14 +140,14 @@ def read_features(
         model: whose vision tower encodes the frames.
         annotations: the clips.
         views: of each clip.
-        indices: of the clips to read, in `annotations`.
+        indices: of the clips to read.
         left_out: gets the reason for each clip that cannot be read, by index.
         batch_size: clips at once, fewer if they have many frames.
         num_workers: processes that decode; 0 decodes here.
         on_progress: called with the numbers of finished and of all clips.
 
     Raises:
-        ValueError: too many videos are damaged, or another number of crops than 1 or 3.
+        ValueError: too many videos are damaged, or the number of crops is neither 1 nor 3.
     """
     encoder = model.encoder
     clips = TestViews(
@@ -164,6 +159,7 @@ def read_features(
         num_crops=views.num_crops,
         conventions=views.conventions,
     )
+    num_views = views.num_windows * views.num_crops
     cache = FeatureCache(encode.depends_on(model))
 
     def batches(chosen: Sequence[int]) -> list[list[int]]:
@@ -171,7 +167,7 @@ def read_features(
 
     def encode_batch(batch: Batch) -> tuple[list[int], Tensor]:
         features = encode.vision_features(model, batch.clips.flatten(0, 1))  # (R·V, T, E)
-        return batch.examples.tolist(), features.unflatten(0, (-1, len(views)))
+        return batch.examples.tolist(), features.unflatten(0, (-1, num_views))
 
     def encode_clips(chosen: Sequence[int]) -> Iterator[tuple[list[int], Tensor]]:
         loader = Loader(clips, num_workers=num_workers)
@@ -196,7 +192,7 @@ def read_features(
     cache.fill(list(keys.values()), compute, lambda done, _: on_progress(done, len(indices)))
     for batch in batches([index for index in cached if index not in left_out]):
         features = cache.read([keys[index] for index in batch])  # (R, V·T, E)
-        yield batch, features.unflatten(1, (len(views), -1))
+        yield batch, features.unflatten(1, (num_views, -1))
     done = len(cached)
     for found, features in encode_clips([index for index in indices if index not in keys]):
         done += len(found)
@@ -213,13 +209,9 @@ def encode_clips(
     num_workers: int = 0,
     on_progress: Progress = lambda done, total: None,
 ) -> EncodedClips:
-    """Encode every clip that can be read; each process encodes a share, all return all clips.
+    """Encode every clip that can be read; each process encodes a share and returns all clips.
 
-    Between processes `torch.distributed` gathers, if it was started. The arguments are those of
-    `read_features`.
-
-    Raises:
-        ValueError: too many videos are damaged.
+    Arguments and errors are those of `read_features`.
     """
     rank, num_processes = 0, 1
     if dist.is_initialized():
@@ -250,10 +242,7 @@ def encode_clips(
 
 @torch.inference_mode()
 def score(clips: EncodedClips, subset: Subset, scorer: Scorer) -> ScoredClips:
-    """Score a subset's candidate labels for each of its clips, as means over templates and views.
-
-    Of probabilities, if each clip has one label; else of logits.
-    """
+    """Score a subset's candidates for each of its clips: the mean over views and templates."""
     selected = subset.select(clips.annotations)
     features = clips.features[subset.indices(clips.annotations)]
     exclusive = not selected.is_multi_label
@@ -273,10 +262,10 @@ def text_scorer(
     """Return a scorer that compares clips with label embeddings.
 
     Args:
-        model: whose scale and temperature are used by default.
+        model: its scale over its temperature multiplies the cosines, without a `logit_scale`.
         labels: in the order of the embeddings; all that will be candidates.
         embeddings: of the labels in every template, of length one.
-        logit_scale: factor of the cosines in place of the model's.
+        logit_scale: factor of the cosines.
     """
     scale = model.scale / model.calibration.temperature if logit_scale is None else logit_scale
     column_of = {label: column for column, label in enumerate(labels)}
@@ -294,12 +283,8 @@ def text_scorer(
 def classifier_scorer(classifier: Classifier, labels: Sequence[str]) -> Scorer:
     """Return the scorer of the unimodal baseline, a linear layer over its training labels.
 
-    Args:
-        classifier: of a checkpoint.
-        labels: of its training, in their order.
-
     Raises:
-        ValueError: the layer has another number of labels; the scorer raises it for others.
+        ValueError: the layer has another number of labels; later, a candidate is none of them.
     """
     if len(classifier.weight) != len(labels):
         raise ValueError(
