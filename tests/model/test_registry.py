@@ -112,7 +112,7 @@ class Incomplete(Encoder):
         (temporal_heads.register, "new", WithoutStart, r"lacks \['start_as_identity'\]; define"),
         (temporal_heads.register, "new", OtherShape, r"have the shape \(3, 4, 16\), not \(3, 16\)"),
         (temporal_heads.register, "new", NoIdentity, "do not point where the mean does"),
-        (temporal_heads.register, "new", nn.Linear, "is no subclass of TemporalHead"),
+        (HEADS.register, "new", nn.Linear, "is no subclass of TemporalHead"),
         (temporal_heads.register, "mean", Maximum, "'mean': the name is in use"),
         (encoders.register, "new", Incomplete, r"lacks \['text_features', 'vision_features'\]"),
         (encoders.register, "new", NeedsArguments, "'width'; define build"),

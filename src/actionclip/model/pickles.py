@@ -14,7 +14,7 @@ import pickle
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -93,7 +93,7 @@ class _Storage(Inert):
 class _Unpickler(pickle.Unpickler):
     """Gives every name a class of its own, so that a pickle can change nothing that outlives it."""
 
-    def __init__(self, file: BinaryIO, names: list[str]) -> None:
+    def __init__(self, file: io.BufferedIOBase, names: list[str]) -> None:
         super().__init__(file)
         self.names = names
         self.storages: dict[str, _Storage] = {}
@@ -166,7 +166,7 @@ def read(path: Path, names: list[str]) -> Any:  # noqa: ANN401 - whatever the fi
         return _plain(content, read_storage)
 
 
-def _read_sequence(file: BinaryIO, names: list[str]) -> Any:  # noqa: ANN401
+def _read_sequence(file: io.BufferedIOBase, names: list[str]) -> Any:  # noqa: ANN401
     """Read a file from before torch 1.6: after the pickles, each storage's length and numbers."""
     if _Unpickler(file, names).load() != _MAGIC:
         raise pickle.UnpicklingError("not written by torch.save")
