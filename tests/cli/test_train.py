@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from actionclip.cli import main
-from actionclip.training import prepare, recipe
+from actionclip.training import data, recipe
 
 
 @pytest.fixture
@@ -61,7 +61,7 @@ def test_the_label_file_and_the_videos_of_a_list_go_into_the_recipe(run, tmp_pat
     assert "note: names.csv: a table with the columns id, name" in err
     chosen = recipe.parse(out, "the recipe").data
     assert (chosen.videos, chosen.labels) == ("videos", "names.csv")
-    parts = prepare.read_data(recipe.parse(out, "the recipe"))
+    parts = data.read(recipe.parse(out, "the recipe"))
     assert parts.train.labels == ("running", "jumping")
     assert [example.labels for example in parts.held_out.examples] == [("running",), ("jumping",)]
 
@@ -98,4 +98,4 @@ def test_a_recipe_that_says_otherwise_is_not_overruled(run, tmp_path):
     (tmp_path / "mine.toml").write_text('like = "default"\n[data]\npath = "x"\n')
     status, _, err = run("mine.toml", "--like", "official")
     assert status == 2
-    assert 'mine.toml: says like = "default"; change it there to "official"' in err
+    assert 'mine.toml: has like = "default"; change it there to "official"' in err

@@ -8,7 +8,7 @@ from actionclip import Recognizer
 from actionclip.data import check
 from actionclip.evaluation import evaluate
 from actionclip.evaluation.evaluate import EvaluatedModel
-from actionclip.training import prepare, suggestion
+from actionclip.training import data as training_data
 from actionclip.training.recipe import Data
 
 PAIRS = ("run/a.mp4", "run/b.mp4", "jump/c.mp4", "jump/d.mp4")
@@ -111,10 +111,10 @@ def test_what_the_check_passes_can_be_trained_on_and_evaluated_and_nothing_else(
     assert report.ok == is_good, report.problems
     if not is_good:
         with pytest.raises(ValueError) as mistake:  # noqa: PT011  the message is looked at
-            prepare.read_data(suggestion.suggest(Data(path=str(folder)), "lite", has_gpu=False))
+            training_data.read(training_data.suggest(Data(path=str(folder)), "lite", has_gpu=False))
         assert str(mistake.value).splitlines() == report.problems
         return
-    parts = prepare.read_data(suggestion.suggest(Data(path=str(folder)), "lite", has_gpu=False))
+    parts = training_data.read(training_data.suggest(Data(path=str(folder)), "lite", has_gpu=False))
     assert len(parts.train.examples) > 1
     assert parts.held_out.examples
     annotations = evaluate.read(folder)

@@ -18,9 +18,8 @@ from actionclip.evaluation.scoring import EncodedClips, ScoredClips, Scorer, Vie
 from actionclip.model.actionclip import ActionCLIP
 from actionclip.model.config import Classifier
 from actionclip.training import recipe as recipes
-from actionclip.training.cached import CachedFeatures
 from actionclip.training.objectives import Contrastive
-from actionclip.training.sources import Videos
+from actionclip.training.sources import CachedFeatures, Videos
 from actionclip.video import transforms
 
 LABELS = ("red", "green", "blue")
@@ -181,9 +180,8 @@ def _read(
 
 def _train_features(colour_model, annotations: Annotations, kind: str) -> torch.Tensor:
     """What training looks up for its held-out clips."""
-    chosen = recipes.Data(path=".", num_workers=0, cached_views=1)
-    encoder = colour_model.encoder
-    videos = Videos(annotations, Sampling(4, kind), encoder.short_side, encoder.image_size, chosen)
+    chosen = recipes.Data(path=".", sampling=kind, num_workers=0, cached_views=1)
+    videos = Videos(annotations, colour_model, recipes.Recipe(data=chosen))
     source = CachedFeatures(videos, colour_model, Accelerator(cpu=True), 1, lambda *_: None)
     return torch.cat([features for _, features in source.show(range(len(annotations.examples)))])
 

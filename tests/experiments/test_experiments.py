@@ -5,14 +5,19 @@ import pytest
 from actionclip.cli import main
 from actionclip.data import reading
 from actionclip.data.formats import table
-from actionclip.experiments import catalogue, experiment, few_shot, results, shots, trial
-from actionclip.experiments.results import Provenance, Row
-from actionclip.experiments.shots import Point
+from actionclip.experiments import experiment, few_shot, results, trial
+from actionclip.experiments.few_shot import Point
+from actionclip.experiments.results import Row
+from actionclip.experiments.tables import TABLES
 from actionclip.training import fit
 from actionclip.training import recipe as recipes
 from actionclip.training.recipe import Recipe
 
-PROVENANCE = Provenance("`actionclip`", "2026-01-01", "squares", "tiny", "0, 1", "none")
+PROVENANCE = {"command": "`actionclip`", "date": "2026-01-01", "data": "squares"}
+
+
+def _ignore(done: int, total: int) -> None:
+    pass
 
 
 @pytest.fixture
@@ -28,18 +33,18 @@ def recipe(tiny_clip, squares) -> Recipe:
     )
 
 
-@pytest.mark.parametrize("name", catalogue.TABLES)
+@pytest.mark.parametrize("name", TABLES)
 def test_variants_differ_from_each_other_and_only_where_the_table_says(recipe, name):
-    variants = catalogue.TABLES[name].variants(recipe, True)
-    chosen = [variant.recipe for variant in variants if variant.recipe is not None]
+    variants = TABLES[name].variants
+    chosen = [trial.change(recipe, **variant.changes) for variant in variants]
     assert len({variant.name for variant in variants}) == len(variants)
     assert all(one != other for i, one in enumerate(chosen) for other in chosen[:i])
     assert all((one.data, one.optim) == (recipe.data, recipe.optim) for one in chosen)
 
 
-def test_a_tower_without_patches_leaves_two_visual_prompts_out(recipe):
-    variants = catalogue.TABLES["visual-prompts"].variants(recipe, False)
-    assert [variant.name for variant in variants if variant.recipe is None] == ["joint", "shift"]
+def test_two_visual_prompts_need_a_tower_with_patches():
+    variants = TABLES["visual-prompts"].variants
+    assert [variant.name for variant in variants if variant.needs_patches] == ["joint", "shift"]
 
 
 def test_a_trial_is_measured_once_and_its_weights_go(recipe, tmp_path, monkeypatch):
@@ -52,14 +57,14 @@ def test_a_trial_is_measured_once_and_its_weights_go(recipe, tmp_path, monkeypat
 
 def test_a_trial_of_another_recipe_does_not_take_its_place(recipe, tmp_path):
     trial.run(recipe, tmp_path / "run", device="cpu")
-    other = trial.changed(recipe, seed=7)
+    other = trial.change(recipe, computing={"seed": 7})
     with pytest.raises(ValueError, match="seed"):
         trial.run(other, tmp_path / "run", device="cpu")
 
 
 def test_labels_are_halved_and_no_clip_is_in_both(squares):
     annotations = reading.read(squares)
-    base, novel = shots.halves(annotations)
+    base, novel = few_shot.halves(annotations)
     assert set(base.labels) | set(novel.labels) == set(annotations.labels)
     assert not {e.video for e in base.examples} & {e.video for e in novel.examples}
     assert len(base.examples) + len(novel.examples) == len(annotations.examples)
@@ -67,7 +72,7 @@ def test_labels_are_halved_and_no_clip_is_in_both(squares):
 
 def test_too_few_labels_for_few_shot_curves_are_refused(recipe, tmp_path):
     with pytest.raises(ValueError, match="four or more"):
-        shots.run(recipe, 1, tmp_path / "shots", device="cpu")
+        few_shot.new_labels(recipe, 1, tmp_path, device="cpu", on_trial=_ignore)
 
 
 def test_a_table_may_lie_elsewhere_than_its_videos(squares, tmp_path):
@@ -99,9 +104,9 @@ def test_a_start_that_the_tested_clips_selected_says_so_without_shots(
     recipe, tmp_path, monkeypatch
 ):
     fit.fit(recipes.write(recipe), tmp_path / "run", device="cpu")
-    started = trial.changed(recipe, seed=0, start=str(tmp_path / "run" / "best"))
-    monkeypatch.setattr(few_shot.protocols, "possible_shots", lambda annotations: [])
-    (point,) = few_shot.run(started, 1, tmp_path / "few-shot", device="cpu")
+    started = trial.change(recipe, model={"start": str(tmp_path / "run" / "best")})
+    monkeypatch.setattr(few_shot.protocols, "possible_shots", lambda annotations: ())
+    (point,) = few_shot.every_label(started, 1, tmp_path, device="cpu", on_trial=_ignore)
     assert (point.shots, point.selection) == (0, "selected on val")
 
 

@@ -5,11 +5,10 @@ import torch
 from accelerate import Accelerator
 
 from actionclip.data.loading import Loader
-from actionclip.training import fit, prepare, train
+from actionclip.training import data, fit, loop
 from actionclip.training import recipe as recipes
-from actionclip.training.batches import Plan
-from actionclip.training.run import Run
-from actionclip.training.sources import Videos
+from actionclip.training import run as runs
+from actionclip.training.sources import Plan, Videos
 
 
 @pytest.fixture
@@ -23,16 +22,16 @@ def two_gpus(monkeypatch) -> list[torch.device]:
 
 
 def test_the_named_gpu_is_made_the_current_one_that_training_takes(two_gpus, monkeypatch):
-    assert prepare._device("cuda:1") == torch.device("cuda:1")
+    assert fit._device("cuda:1") == torch.device("cuda:1")
     assert two_gpus == [torch.device("cuda:1")]
-    assert prepare._device("cuda") == torch.device("cuda")
-    assert prepare._device(None) == torch.device("cuda")
+    assert fit._device("cuda") == torch.device("cuda")
+    assert fit._device(None) == torch.device("cuda")
     assert two_gpus == [torch.device("cuda:1")]
     monkeypatch.setenv("WORLD_SIZE", "2")
     with pytest.raises(ValueError, match="one GPU for several processes; give 'cuda'"):
-        prepare._device("cuda:1")
+        fit._device("cuda:1")
     with pytest.raises(ValueError, match="cuda:2"):
-        prepare._device("cuda:2")
+        fit._device("cuda:2")
 
 
 def test_an_unknown_device_is_one_line(write_recipe, tmp_path):
@@ -42,7 +41,7 @@ def test_an_unknown_device_is_one_line(write_recipe, tmp_path):
 
 def test_a_step_reads_from_the_device_once(write_recipe, tmp_path, monkeypatch):
     counts = []
-    step = train._step
+    step = loop._step
 
     def counted(*arguments):
         reads = []
@@ -58,7 +57,7 @@ def test_a_step_reads_from_the_device_once(write_recipe, tmp_path, monkeypatch):
         counts.append(reads)
         return found
 
-    monkeypatch.setattr(train, "_step", counted)
+    monkeypatch.setattr(loop, "_step", counted)
     text = write_recipe(optim={"epochs": 1}, weights={"ema_decay": 0.9})
     fit.fit(text, tmp_path / "run", device="cpu")
     assert counts == [["tolist"]] * 3
@@ -74,12 +73,13 @@ def test_clips_come_from_pinned_memory_if_the_device_is_a_gpu(write_recipe, tmp_
 
     monkeypatch.setattr(Loader, "__init__", recorded)
     recipe = recipes.parse(write_recipe(), "the recipe")
-    parts = prepare.read_data(recipe)
-    accelerator = prepare.make_accelerator(recipe, tmp_path, "cpu")
+    parts = data.read(recipe)
+    accelerator = fit.make_accelerator(recipe, tmp_path, "cpu")
     monkeypatch.setattr(Accelerator, "device", property(lambda self: torch.device("cuda")))
-    monkeypatch.setattr(prepare, "Run", lambda *arguments: object.__new__(Run))
     monkeypatch.setattr(torch.nn.Module, "to", lambda self, *_: self)  # no GPU to move to
-    prepare.make_run(recipe, accelerator, parts)
+    monkeypatch.setattr(runs, "OBJECTIVES", {})  # what follows the sources needs a GPU
+    with pytest.raises(KeyError):
+        runs.Run(recipe, accelerator, parts)
     assert asked == [True] * 4
 
 

@@ -14,7 +14,7 @@ from safetensors.torch import load_file
 
 from actionclip.model.actionclip import ActionCLIP
 from actionclip.training import fit
-from actionclip.training.train import Stopped
+from actionclip.training.loop import Stopped
 
 _BIASES_OF_KEYS = ("k_proj.bias", "in_proj_bias")
 """Attention does not see them, so that their gradients are rounding, which Adam makes large."""
@@ -199,11 +199,11 @@ def test_the_unimodal_baseline_learns_and_leaves_its_classifier(write_recipe, tm
     assert len(model.task.labels) == 3
 
 
-def test_mixtures_with_the_start_are_tested_and_kept(write_recipe, squares, tiny_clip, tmp_path):
-    text = write_recipe(weights={"interpolate": [0.5], "zero_shot_data": str(squares)})
+def test_mixtures_with_the_start_are_tested_and_saved(write_recipe, squares, tiny_clip, tmp_path):
+    text = write_recipe(weights={"interpolate": [0.2, 0.5], "zero_shot_data": str(squares)})
     fit.fit(text, tmp_path / "run", device="cpu")
     rows = _rows(tmp_path / "run", "interpolation.csv")
-    assert [row["share"] for row in rows] == [0, 0.5, 1]
+    assert [row["share"] for row in rows] == [0, 0.2, 0.5, 1]
     assert all(row["zero_shot_top1"] == row["top1"] for row in rows)  # here the same data
     assert rows[-1]["top1"] == max(row["top1"] for row in _rows(tmp_path / "run"))
     start, mixed, best = (
@@ -260,9 +260,9 @@ def test_a_folder_that_holds_another_run_is_refused_and_left_alone(write_recipe,
     run = tmp_path / "run"
     fit.fit(write_recipe(), run, device="cpu")
     before = _bytes(run)
-    with pytest.raises(ValueError, match=r"run: already holds a run; go on with it by --resume"):
+    with pytest.raises(ValueError, match=r"run: already holds a run; continue it by --resume"):
         fit.fit(write_recipe(), run, device="cpu")
-    with pytest.raises(ValueError, match=r"says optim\.lr = 0\.0001, not 0\.1"):
+    with pytest.raises(ValueError, match=r"has optim\.lr = 0\.0001, not 0\.1"):
         fit.fit(write_recipe(optim={"lr": 0.1}), run, device="cpu", resume=True)
     fit.fit(write_recipe(), run, device="cpu", resume=True)  # finished: nothing to do
     assert _bytes(run) == before
@@ -303,7 +303,7 @@ def test_a_full_disk_is_one_line_and_what_was_saved_stays(write_recipe, tmp_path
             resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, limits[1]))
 
     try:
-        with pytest.raises(OSError, match=r"could not be written .* go on by --resume"):
+        with pytest.raises(OSError, match=r"could not be written .* continue by --resume"):
             fit.fit(text, run, device="cpu", on_step=fill)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)

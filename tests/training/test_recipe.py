@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from actionclip.training import recipe, suggestion
+from actionclip.training import data, recipe
 from actionclip.training.recipe import Data, Optim, Recipe
 
 RECIPES = sorted((Path(__file__).parents[2] / "recipes").glob("*.toml"))
@@ -45,6 +45,7 @@ def test_what_is_written_reads_as_the_same_recipe():
         (LEAST + '[model]\ntemporal_head = "conf"', r"temporal_head: unknown 'conf'; known: \["),
         (LEAST + '[prompts]\ntemplates = "pap"', r"prompts\.templates: Input should be 'paper'"),
         ("[optim]\n", "data: missing; add it"),
+        ("[data]\npath = 2020-01-01\n", "a date, which no key takes"),
         ("lr = ", "not TOML"),
     ],
 )
@@ -59,8 +60,8 @@ def test_a_missing_recipe_is_named():
         recipe.read(Path("nowhere.toml"))
 
 
-def test_without_a_gpu_a_head_is_trained_from_kept_features(squares):
-    chosen = suggestion.suggest(Data(path=str(squares)), "lite", has_gpu=False)
+def test_without_a_gpu_a_head_is_trained_from_cached_features(squares):
+    chosen = data.suggest(Data(path=str(squares)), "lite", has_gpu=False)
     assert chosen.weights.freeze == ["encoder.vision_tower", "encoder.text_tower"]
     assert chosen.data.cached_views > 0
     assert chosen.optim.batch_size <= 18

@@ -97,7 +97,7 @@ def evaluate(
         from actionclip.evaluation import wording
         from actionclip.evaluation.evaluate import Conditions
         from actionclip.pages import evaluation as pages
-        from actionclip.training import prepare
+        from actionclip.training import data as training_data
         from actionclip.training import recipe as recipes
 
     given = recipes.read(recipe) if recipe is not None else None
@@ -114,7 +114,7 @@ def evaluate(
         assert given is not None
         data, is_whole = Path(given.data.path), given.data.whole_videos
         videos = videos or (Path(given.data.videos) if given.data.videos else None)
-        candidates = candidates or prepare.labels_of(given.data)
+        candidates = candidates or training_data.label_file(given.data)
     annotations = evaluation.read(data, videos, candidates, whole_videos=is_whole)
     device, is_first = _join_processes(device)
     subject = trained.subject(

@@ -46,7 +46,7 @@ def experiment(
     from rich.console import Console
     from rich.markdown import Markdown
 
-    from actionclip.training.train import Stopped
+    from actionclip.training.loop import Stopped
 
     if name != "all" and name not in experiments.NAMES:
         raise ValueError(f"no experiment is called {name!r}: all, {', '.join(experiments.NAMES)}")

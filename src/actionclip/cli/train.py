@@ -12,7 +12,7 @@ from actionclip import conventions
 from actionclip.cli import options, terminal
 
 if TYPE_CHECKING:
-    from actionclip.training.train import Epoch
+    from actionclip.training.loop import Epoch
 
 
 def train(
@@ -73,7 +73,7 @@ def train(
         from actionclip.training import fit
         from actionclip.training import recipe as recipes
     from actionclip.text import text_files
-    from actionclip.training.train import Stopped
+    from actionclip.training.loop import Stopped
 
     if data is not None:
         text = _suggested(data, videos, labels, model or "lite", output, device, chosen)
@@ -130,8 +130,8 @@ def _suggested(
     """Choose a recipe and print it; a continued run has one already."""
     import torch
 
+    from actionclip.training import data as training_data
     from actionclip.training import recipe as recipes
-    from actionclip.training import suggestion
 
     kept = output / "recipe.toml"
     if kept.is_file():
@@ -139,7 +139,7 @@ def _suggested(
     has_gpu = device != "cpu" and torch.cuda.is_available()
     chosen = {"path": str(data), "videos": str(videos) if videos else None, "labels": labels}
     chosen = recipes.Data(**{key: value for key, value in chosen.items() if value is not None})
-    text = recipes.write(suggestion.suggest(chosen, model, has_gpu=has_gpu, like=like)) + "\n"
+    text = recipes.write(training_data.suggest(chosen, model, has_gpu=has_gpu, like=like)) + "\n"
     print(text)
     return text
 
@@ -156,16 +156,15 @@ def _print_epoch(epoch: Epoch) -> None:
 def _print_result(output: Path) -> None:
     """Print the score of the best epoch, and those of interpolations with the start."""
     from actionclip.evaluation import selection
-    from actionclip.training.run_folder import RunFolder
+    from actionclip.training import checkpoints
 
-    folder = RunFolder(output)
-    rows = folder.rows()
+    rows = checkpoints.read_rows(output / "metrics.csv")
     score = list(rows[0])[2]
     best = max(rows, key=lambda row: row[score])
     chosen = selection.read(output / "best")
     source = f"{chosen.source}, which selected" if chosen else "the clips that selected"
     print(f"{output / 'best'}: {score} {best[score]:.1%} on {source} it (epoch {best['epoch']})")
-    if mixtures := folder.rows("interpolation.csv"):
+    if mixtures := checkpoints.read_rows(output / "interpolation.csv"):
         print(f"mixtures of start and best; {score} on {source} best:")
     for row in mixtures:
         share, *scores = row.items()

@@ -11,7 +11,7 @@ from actionclip.evaluation.evaluate import EvaluatedModel
 from actionclip.evaluation.selection import Selection
 from actionclip.model.config import Task
 from actionclip.recognizer import Recognizer
-from actionclip.training import prepare
+from actionclip.training import data as training_data
 from actionclip.training import recipe as recipes
 from actionclip.training.recipe import Recipe
 
@@ -53,7 +53,7 @@ def subject(
             )
         classifier = scoring.classifier_scorer(loaded.classifier, learnt)
     if templates is None:
-        templates = prepare.templates_of(recipe) if recipe else recognizer.templates
+        templates = recipe.templates if recipe else recognizer.templates
     chosen = selection.read(model)
     if chosen is None and (Path(model).parent / "recipe.toml").is_file():
         terminal.note(
@@ -74,10 +74,10 @@ def _task_of_run(checkpoint: Path, *, needs_labels: bool) -> Task:
     if needs_labels:
         data = recipe.data.path
         try:
-            labels = prepare.read_annotations(recipe.data).labels
+            labels = training_data.read_annotations(recipe.data).labels
         except (FileNotFoundError, ValueError):
             terminal.note(
                 f"the data that the model was trained on cannot be read ({data}), so its labels are"
                 " unknown; name them by --trained-on FILE"
             )
-    return prepare.task_of(recipe, labels)
+    return recipe.task(labels)

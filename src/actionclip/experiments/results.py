@@ -1,7 +1,4 @@
-"""Results of an experiment become Markdown, with the paper's figures beside, and a picture.
-
-Knows nothing of training.
-"""
+"""Results of an experiment become Markdown, with the paper's figures beside, and a picture."""
 
 from __future__ import annotations
 
@@ -12,47 +9,36 @@ from dataclasses import dataclass
 
 from matplotlib.figure import Figure
 
-from actionclip.experiments.shots import Point
+from actionclip.experiments.few_shot import Point
 
 
 @dataclass(frozen=True)
 class Row:
-    """A variant and what it got; accuracies 0…1."""
+    """A variant and its results."""
 
     name: str
     paper: str
     top1: Sequence[float]
-    """For each seed; empty where it could not be tried."""
+    """0…1, for each seed; empty where the variant is not possible."""
     remark: str = ""
 
 
-@dataclass(frozen=True)
-class Provenance:
-    """What is needed to get the numbers again."""
-
-    command: str
-    date: str
-    data: str
-    """With its numbers of clips."""
-    model: str
-    seeds: str
-    machine: str
-
-
-def table(title: str, place: str, rows: Sequence[Row], provenance: Provenance) -> str:
+def table(title: str, place: str, rows: Sequence[Row], provenance: Mapping[str, str]) -> str:
     """Write a table of the paper."""
-    shown = [[row.name, row.paper, _spread(row.top1), _each(row.top1), row.remark] for row in rows]
     header = ["", "paper, Kinetics-400", "here, top-1 %", "seeds", ""]
+    cells = [
+        [row.name, row.paper, _spread(row.top1), _percents(row.top1), row.remark] for row in rows
+    ]
     text = f"The paper: {place}. The mean of the seeds and their standard deviation.\n\n"
-    return _document(title, text + _markdown(header, shown), provenance)
+    return _document(title, text + _markdown(header, cells), provenance)
 
 
-def figure(title: str, points: Sequence[Point], picture: str, provenance: Provenance) -> str:
-    """Write the table under the picture of few-shot curves."""
+def figure(title: str, points: Sequence[Point], picture: str, provenance: Mapping[str, str]) -> str:
+    """Write the table below the picture of few-shot curves."""
     kinds = list(dict.fromkeys(point.kind for point in points))
     shots = sorted({point.shots for point in points})
-    shown = [[str(k), *(_spread(_top1(points, kind, k)) for kind in kinds)] for k in shots]
-    text = f"![{title}]({picture})\n\n" + _markdown(["clips of each label", *kinds], shown)
+    cells = [[str(k), *(_spread(_top1(points, kind, k)) for kind in kinds)] for k in shots]
+    text = f"![{title}]({picture})\n\n" + _markdown(["clips of each label", *kinds], cells)
     if chosen := sorted({point.selection for point in points} - {""}):
         text += f"\n\nThe tested clips also chose something of the models: {', '.join(chosen)}."
     return _document(title, text, provenance)
@@ -63,14 +49,14 @@ def draw(points: Sequence[Point]) -> bytes:
     picture = Figure(figsize=(7, 4.5), layout="constrained")
     axes = picture.subplots()
     shots = sorted({point.shots for point in points})
-    place = {number: position for position, number in enumerate(shots)}
     kinds = dict.fromkeys(point.kind for point in points)
     for kind, colour in zip(kinds, ("tab:blue", "tab:orange"), strict=False):
-        chosen = [point for point in points if point.kind == kind]
-        means = [100 * statistics.mean(_top1(points, kind, number)) for number in shots]
+        each = [_top1(points, kind, number) for number in shots]
+        means = [100 * statistics.mean(values) for values in each]
         axes.plot(range(len(shots)), means, marker="o", color=colour, label=kind)
-        x, y = [place[p.shots] for p in chosen], [100 * p.top1 for p in chosen]
-        axes.scatter(x, y, s=12, color=colour, alpha=0.4)
+        for place, values in enumerate(each):
+            x, y = [place] * len(values), [100 * value for value in values]
+            axes.scatter(x, y, s=12, color=colour, alpha=0.4)
     axes.set_xticks(range(len(shots)), [str(number) for number in shots])
     axes.set(xlabel="clips of each new label", ylabel="top-1, %", ylim=(0, 101))
     axes.grid(alpha=0.3)
@@ -80,9 +66,8 @@ def draw(points: Sequence[Point]) -> bytes:
     return png.getvalue()
 
 
-def _document(title: str, body: str, provenance: Provenance) -> str:
-    told: Mapping[str, str] = vars(provenance)
-    lines = "\n".join(f"- {name}: {value}" for name, value in told.items())
+def _document(title: str, body: str, provenance: Mapping[str, str]) -> str:
+    lines = "\n".join(f"- {name}: {value}" for name, value in provenance.items())
     return f"# {title}\n\n{body}\n\n{lines}\n"
 
 
@@ -102,5 +87,5 @@ def _spread(values: Sequence[float]) -> str:
     return f"{mean} ± {100 * statistics.stdev(values):.1f}" if len(values) > 1 else mean
 
 
-def _each(values: Sequence[float]) -> str:
+def _percents(values: Sequence[float]) -> str:
     return ", ".join(f"{100 * value:.1f}" for value in values)

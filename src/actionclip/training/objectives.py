@@ -1,83 +1,123 @@
-"""What training makes small: a module that turns clips and texts into rows, and rows into a loss.
+"""What training minimizes: clips and texts become rows, rows a loss, and the loss gradients.
 
-The two halves are apart because a batch can be larger than what fits at once: rows are made piece
-by piece, the loss looks at all of them (see `steps`). Only the towers compute in less than fp32.
-Knows no files and no optimizer.
+Rows and loss are two steps because a batch can be larger than fits in memory: `backward` computes
+rows in micro-batches and the loss over all of them. Only the towers compute in less than fp32.
 
 Shapes:
-    B: clips of the step, over all processes   R: those of this process   N: labels
+    B: clips of a step, over all processes   R: clips of this process   N: labels
     K: templates   T: frames of a clip   H W: pixels   L: tokens   D: shared width
     E: width of the vision tower
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import NamedTuple
+import abc
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
+from typing import Any, NamedTuple, TypeVar
 
 import torch
-from jaxtyping import Float, Int, UInt8
+from accelerate import Accelerator
+from jaxtyping import Float, Int, Shaped, UInt8
 from torch import Tensor, nn
+from torch import distributed as dist
 
+from actionclip.core import scoring
 from actionclip.model.actionclip import ActionCLIP
-from actionclip.training import loss, processes
+from actionclip.training import loss
 from actionclip.video import transforms
 
 Clips = UInt8[Tensor, "R T 3 H W"] | Float[Tensor, "R T 3 H W"] | Float[Tensor, "R T E"]
-"""Pixels, RGB, uint8 or in 0…1; or the vision features of them."""
+"""Pixels, RGB, uint8 or in 0…1; or their vision features."""
 Texts = Int[Tensor, "R L"] | Float[Tensor, "R D"]
-"""Tokens; or embeddings, which are taken as they are."""
+"""Tokens, or embeddings."""
+Rows = tuple[Tensor, ...]
 
 
-class Answers(NamedTuple):
-    """What is right about the clips of a step."""
+class Targets(NamedTuple):
+    """The labels of this process's clips and texts in a step."""
 
     clip_labels: loss.Labels
-    """Of this process's clips."""
     text_labels: loss.Labels
-    """Of this process's texts."""
 
 
-class Contrastive(nn.Module):
-    """Clips and texts of one label belong together."""
+class Objective(nn.Module, abc.ABC):
+    """A model and its loss."""
 
     def __init__(
         self,
         model: ActionCLIP,
-        target: loss.Target,
+        target: loss.Target = "exact",
         *,
-        one_hot: bool = False,
+        num_labels: int = 0,
         test_scale: float | None = None,
     ) -> None:
-        """Take the model to be trained.
+        """Wrap the model to be trained.
 
         Args:
-            model: its parameters are this module's.
+            model: its parameters become this module's.
             target: of rows with several matches.
-            one_hot: each clip belongs to its own text only, whatever other texts say the same.
-            test_scale: what `scores` multiplies cosines with; by default what training does.
+            num_labels: of the training data.
+            test_scale: multiplies the cosines in `scores`; by default the model's logit scale.
         """
         super().__init__()
         self.model = model
         self.target: loss.Target = target
-        self.one_hot = one_hot
         self.test_scale = test_scale
 
-    def forward(self, clips: Clips, texts: Texts) -> tuple[Tensor, ...]:
-        """Embed both; the clips' embeddings come multiplied with the logit scale."""
-        text_embeddings = texts if texts.is_floating_point() else self.model.embed_tokens(texts)
-        clip_embeddings = self.model.logit_scale.exp() * self._embeddings(clips)
-        return clip_embeddings, text_embeddings.float()
+    @abc.abstractmethod
+    def forward(self, clips: Clips, texts: Texts) -> Rows:
+        """Compute the rows of this process's clips, and of a text for each clip."""
 
-    def loss(self, rows: Sequence[Tensor], answers: Answers) -> Float[Tensor, ""]:
+    @abc.abstractmethod
+    def loss(self, rows: Sequence[Tensor], targets: Targets) -> Float[Tensor, ""]:
+        """Compute the loss of this process's rows."""
+
+    @abc.abstractmethod
+    def scores(
+        self, clips: Clips, label_embeddings: Float[Tensor, "K N D"], *, exclusive: bool
+    ) -> Float[Tensor, "R N"]:
+        """Score every label: probabilities if labels exclude each other, else logits."""
+
+
+ObjectiveClass = TypeVar("ObjectiveClass", bound=type[Objective])
+OBJECTIVES: dict[str, type[Objective]] = {}
+"""By the `loss.kind` of recipes."""
+
+
+def register(kind: str) -> Callable[[ObjectiveClass], ObjectiveClass]:
+    """Make an objective available as `loss.kind` of recipes.
+
+    Raises:
+        TypeError: the class lacks a method of `Objective`.
+    """
+
+    def add(objective: ObjectiveClass) -> ObjectiveClass:
+        missing = sorted(objective.__abstractmethods__)
+        if missing:
+            raise TypeError(
+                f"objective {kind!r}: {objective.__name__} has no {', '.join(missing)}; define it"
+            )
+        OBJECTIVES[kind] = objective
+        return objective
+
+    return add
+
+
+@register("contrastive")
+class Contrastive(Objective):
+    """ActionCLIP's: clips and texts of one label match."""
+
+    def forward(self, clips: Clips, texts: Texts) -> Rows:
+        """Embed both; the embeddings of clips are multiplied by the logit scale."""
+        text_embeddings = texts if texts.is_floating_point() else self.model.embed_tokens(texts)
+        return self.model.logit_scale.exp() * self._embed(clips), text_embeddings.float()
+
+    def loss(self, rows: Sequence[Tensor], targets: Targets) -> Float[Tensor, ""]:
         """Compare this process's clips with all texts, and its texts with all clips."""
         clips, texts = rows  # (R, D)
-        clip_labels, text_labels = answers
-        if self.one_hot:
-            first = processes.rank() * len(clips)
-            clip_labels = text_labels = torch.arange(first, first + len(clips)).to(clips.device)
-        clip_to_text = self._compare(clips, texts, clip_labels, text_labels)
-        text_to_clip = self._compare(texts, clips, text_labels, clip_labels)
+        clip_to_text = self._compare(clips, texts, targets.clip_labels, targets.text_labels)
+        text_to_clip = self._compare(texts, clips, targets.text_labels, targets.clip_labels)
         return (clip_to_text + text_to_clip) / 2
 
     def _compare(
@@ -87,67 +127,155 @@ class Contrastive(nn.Module):
         row_labels: loss.Labels,
         column_labels: loss.Labels,
     ) -> Float[Tensor, ""]:
-        """Compare this process's rows with the columns of all processes."""
-        logits = rows @ processes.gather(columns).T  # (R, B)
-        matches = loss.overlap(row_labels, processes.gather(column_labels))
+        logits = rows @ gather(columns).T  # (R, B)
+        matches = loss.overlap(row_labels, gather(column_labels))
         return loss.kl_divergence(logits, matches, self.target)
 
     def scores(
         self, clips: Clips, label_embeddings: Float[Tensor, "K N D"], *, exclusive: bool
     ) -> Float[Tensor, "R N"]:
-        """Score every label: the mean over the templates.
+        """Compute the mean over the templates, of probabilities or of logits."""
+        scale = self.test_scale or self.model.scale
+        logits = scoring.logits(self._embed(clips), label_embeddings, scale)  # (R, K, N)
+        return scoring.mean_scores(logits, exclusive=exclusive)
 
-        Args:
-            clips: as in `forward`.
-            label_embeddings: every label in every template.
-            exclusive: of probabilities that exclude each other; else of logits.
-        """
-        scale = self.test_scale or self.model.logit_scale.exp()
-        logits = scale * self._embeddings(clips) @ label_embeddings.float().transpose(1, 2)
-        return (logits.softmax(dim=-1) if exclusive else logits).mean(dim=0)  # (R, N)
-
-    def _embeddings(self, clips: Clips) -> Float[Tensor, "R D"]:
-        return self.model.embed_frame_features(frame_features_of(self.model, clips))
+    def _embed(self, clips: Clips) -> Float[Tensor, "R D"]:
+        return self.model.embed_frame_features(frame_features(self.model, clips))
 
 
-class Classification(nn.Module):
-    """The paper's unimodal baseline: the same tower and head, a linear layer and no words."""
+@register("one-hot")
+class OneHot(Contrastive):
+    """CLIP's own: each clip matches its own text only, whatever labels others have."""
 
-    def __init__(self, model: ActionCLIP, num_labels: int) -> None:
-        super().__init__()
-        self.model = model
+    def loss(self, rows: Sequence[Tensor], targets: Targets) -> Float[Tensor, ""]:
+        """Compare as if every clip of the step had a label of its own."""
+        first = _rank() * len(rows[0])
+        labels = torch.arange(first, first + len(rows[0])).to(rows[0].device)
+        return super().loss(rows, Targets(labels, labels))
+
+
+@register("classifier")
+class Classification(Objective):
+    """The paper's unimodal baseline: the same tower and head, a linear layer and no texts."""
+
+    def __init__(self, model: ActionCLIP, *arguments: Any, num_labels: int, **options: Any) -> None:  # noqa: ANN401  # those of `Objective`
+        super().__init__(model, *arguments, num_labels=num_labels, **options)
         self.classifier = nn.Linear(model.encoder.width, num_labels)
         for name, parameter in model.named_parameters():
             if name.startswith(("encoder.text", "logit_scale")):
                 parameter.requires_grad_(False)
 
-    def forward(self, clips: Clips, texts: Texts) -> tuple[Tensor, ...]:
-        """Give the logits of the labels; texts are not read."""
+    def forward(self, clips: Clips, texts: Texts) -> Rows:
+        """Compute the logits of the labels."""
         return (self._logits(clips),)
 
-    def loss(self, rows: Sequence[Tensor], answers: Answers) -> Float[Tensor, ""]:
+    def loss(self, rows: Sequence[Tensor], targets: Targets) -> Float[Tensor, ""]:
         """Compare the logits with the labels."""
-        return loss.classification(rows[0], answers.clip_labels)
+        return loss.classification(rows[0], targets.clip_labels)
 
     def scores(
         self, clips: Clips, label_embeddings: Float[Tensor, "K N D"], *, exclusive: bool
     ) -> Float[Tensor, "R N"]:
-        """Score every label; the label embeddings are not read."""
+        """Score every label."""
         logits = self._logits(clips)
         return logits.softmax(dim=-1) if exclusive else logits
 
     def _logits(self, clips: Clips) -> Float[Tensor, "R N"]:
-        frame_features = frame_features_of(self.model, clips)
-        return self.classifier(self.model.clip_features(frame_features))
+        return self.classifier(self.model.clip_features(frame_features(self.model, clips)))
 
 
-Objective = Contrastive | Classification
+def frame_features(model: ActionCLIP, clips: Clips) -> Float[Tensor, "R T D"]:
+    """Encode clips that are pixels or vision features."""
+    if clips.ndim == 3:
+        return model.project(clips)
+    return model.frame_features(transforms.to_float(clips))
 
 
-def frame_features_of(model: ActionCLIP, clips: Clips) -> Float[Tensor, "R T D"]:
-    """Encode clips, whichever of the two they are."""
-    return (
-        model.project(clips)
-        if clips.ndim == 3
-        else model.frame_features(transforms.to_float(clips))
-    )
+def backward(
+    accelerator: Accelerator,
+    prepared: Callable[..., Rows],
+    objective: Objective,
+    clips: Clips,
+    texts: Texts,
+    targets: Targets,
+    seeds: Sequence[int],
+    micro_batch_size: int,
+) -> Float[Tensor, ""]:
+    """Add the step's gradients to the parameters', and return the loss of this process's rows.
+
+    With several micro-batches, rows are first computed without storing activations; the gradient of
+    the loss of all rows with respect to each row is then passed on to the weights in a second
+    forward pass (GradCache, Gao et al. 2021). The result is that of the whole batch.
+
+    Args:
+        accelerator: scales and synchronizes gradients.
+        prepared: the objective as `accelerator.prepare` returned it.
+        objective: the objective itself.
+        clips: of this process.
+        texts: one for each clip.
+        targets: the labels of both.
+        seeds: one for each clip; the first of a micro-batch seeds its dropout in both passes.
+        micro_batch_size: clips of a micro-batch.
+    """
+
+    def rows_of(start: int) -> Rows:
+        torch.manual_seed(seeds[start])
+        part = slice(start, start + micro_batch_size)
+        return prepared(clips[part], texts[part])
+
+    starts = range(0, len(clips), micro_batch_size)
+    if len(starts) == 1:
+        loss = objective.loss(rows_of(0), targets)
+        accelerator.backward(loss)
+        return loss.detach()
+
+    with torch.no_grad():
+        parts = [rows_of(start) for start in starts]
+    rows = [torch.cat(column).requires_grad_() for column in zip(*parts, strict=True)]
+    loss = objective.loss(rows, targets)
+    gradients = torch.autograd.grad(loss, rows)
+    for start in starts:
+        # Processes exchange gradients once, with the last micro-batch.
+        is_last = start == starts[-1]
+        synchronizing: Any = nullcontext() if is_last else accelerator.no_sync(prepared)  # type: ignore[arg-type]
+        with synchronizing:
+            products = [
+                (part * gradient[start : start + len(part)]).sum()
+                for part, gradient in zip(rows_of(start), gradients, strict=True)
+                if part.requires_grad
+            ]
+            # The gradient of this sum is that of the loss.
+            accelerator.backward(torch.stack(products).sum())
+    return loss.detach()
+
+
+def gather(rows: Shaped[Tensor, "rows ..."]) -> Shaped[Tensor, "all ..."]:
+    """Return the rows of all processes, in their order.
+
+    In the backward pass a row's gradients from all processes add up: averaged over processes, as in
+    DDP, they are the gradient of the mean over all rows. (torch's own versions changed their names
+    from release to release, and one of them drops gradients.)
+    """
+    if not dist.is_initialized() or dist.get_world_size() == 1:
+        return rows
+    return _Gather.apply(rows)  # type: ignore[return-value]  # apply is untyped
+
+
+class _Gather(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, rows: Tensor) -> Tensor:  # noqa: ANN401  # torch's, untyped
+        ctx.num_rows = len(rows)
+        everyone = [torch.empty_like(rows) for _ in range(dist.get_world_size())]
+        dist.all_gather(everyone, rows.contiguous())
+        return torch.cat(everyone)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Tensor:  # noqa: ANN401
+        summed = gradients[0].contiguous().clone()
+        dist.all_reduce(summed)
+        first = _rank() * ctx.num_rows
+        return summed[first : first + ctx.num_rows]
+
+
+def _rank() -> int:
+    return dist.get_rank() if dist.is_initialized() else 0

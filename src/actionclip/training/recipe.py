@@ -1,26 +1,27 @@
-"""A recipe: a training run written down in TOML becomes a typed value, and back.
+"""A recipe: a training run as one TOML file, and as a typed value.
 
-Unknown keys and impossible values are refused. Everything a run depends on stands in its recipe;
-only where it runs and where its files go are said on the command line. Knows no data and no model.
+Unknown keys and impossible values are refused. A recipe holds everything that a run depends on;
+only the device and the output folder come from the command line.
 """
 
 from __future__ import annotations
 
-import difflib
 import json
 import tomllib
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
-from pydantic_core import ErrorDetails
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-from actionclip import conventions
+from actionclip import conventions, validation
 from actionclip.conventions import Conventions, Like
+from actionclip.model.config import Task
 from actionclip.model.temporal_heads import HEADS, INITIALISATIONS
+from actionclip.text import prompts
 from actionclip.text.text_files import read_text
 from actionclip.training.loss import Target
+from actionclip.training.objectives import OBJECTIVES
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=1)]
@@ -37,11 +38,7 @@ def _one_of(known: Collection[str]) -> AfterValidator:
 
 class _Section(BaseModel):
     model_config = ConfigDict(
-        extra="forbid",
-        frozen=True,
-        strict=True,
-        allow_inf_nan=False,
-        use_attribute_docstrings=True,
+        extra="forbid", frozen=True, strict=True, allow_inf_nan=False, use_attribute_docstrings=True
     )
 
 
@@ -61,14 +58,14 @@ class Model(_Section):
     head_initialisation: Annotated[str, _one_of(INITIALISATIONS)] = "identity"
     """A new head starts as the mean over the frames (identity), or at random (paper)."""
     random_towers: list[Literal["vision", "text"]] = []
-    """Towers that forget what they learnt before and start at random (paper, table 2)."""
+    """Towers whose weights are initialized anew at random (paper, table 2)."""
 
 
 class Data(_Section):
-    """What it is trained on."""
+    """The clips to train on."""
 
     path: str
-    """A folder per label, a CSV, or a benchmark's own files; relative to where you stand."""
+    """A folder per label, a CSV, or a benchmark's own files; relative to the current folder."""
     videos: str | None = None
     """The folder of the videos, if not that of `path`."""
     labels: str | None = None
@@ -76,94 +73,94 @@ class Data(_Section):
     whole_videos: bool = False
     """Merge the parts of a video into one clip that has all their labels, as Charades is scored."""
     shots: Count | None = None
-    """Train on so many clips of each label only."""
+    """Train on this number of clips of each label only."""
     sampling: Literal["segments", "dense", "keyframes"] = "segments"
-    """One frame of each equal part; frames close together; or only frames that decode alone."""
+    """A frame of each equal part (segments), frames close together (dense), or keyframes only."""
     augmentation: Literal[
         "paper", "paper-without-randaugment", "official", "official-without-randaugment", "none"
     ] = "paper"
     """Of the pixels; paper: the same for all frames of a clip; official: as the official code."""
     one_sided: list[str] | None = None
-    """Labels whose mirror image is another action; by default those that say left or right."""
+    """Labels whose mirror image is another action; by default those with left or right in them."""
     cached_views: Annotated[int, Field(ge=0)] = 0
-    """With a frozen vision tower: keep the features of so many views of each clip on disk."""
+    """With a frozen vision tower: views of each clip whose features are cached on disk."""
     num_workers: Annotated[int, Field(ge=0)] = 2
     """Processes that decode videos."""
 
 
 class Prompts(_Section):
-    """What is said about a clip."""
+    """The texts of a clip."""
 
     templates: Literal["paper", "bare", "clip"] | list[str] = "paper"
     """A named set, or sentences with a hole {}; a clip gets one of them at random each step."""
 
 
 class Loss(_Section):
-    """What is made small."""
+    """What is minimized."""
 
-    kind: Literal["contrastive", "one-hot", "classifier"] = "contrastive"
-    """ActionCLIP's, CLIP's own, or the paper's unimodal baseline: a linear layer and no words."""
+    kind: Annotated[str, _one_of(OBJECTIVES)] = "contrastive"
+    """contrastive (ActionCLIP), one-hot (CLIP), or classifier (a linear layer, no texts)."""
     target: Target = "exact"
-    """Of `contrastive`: mass spread over the matches, or the official softmax(10 · match)."""
+    """The target of a row: spread evenly over its matches, or the official softmax(10 · match)."""
 
 
 class Optim(_Section):
-    """How: AdamW, a linear warm-up, then a cosine to zero."""
+    """AdamW, with a linear warm-up and then a cosine to zero."""
 
     epochs: Count = 50
-    """How often every clip is looked at."""
+    """Passes over the clips."""
     warmup_epochs: Annotated[float, Field(ge=0)] = 5
-    """Over which the learning rate grows from zero."""
+    """Epochs over which the learning rate grows from zero."""
     batch_size: Annotated[int, Field(ge=2)] = 128
-    """Clips that are compared with each other, over all processes together."""
+    """Clips that are compared with each other, summed over all processes."""
     micro_batch_size: Count | None = None
-    """Clips that a process holds activations of at once; the result is that of the whole batch."""
+    """Clips in memory at once in a process; the result is that of the whole batch."""
     lr: Annotated[float, Field(gt=0)] = 5e-6
     """Of the towers."""
     head_lr_ratio: Annotated[float, Field(gt=0)] = 10
     """The head's learning rate over that of the towers."""
     betas: Annotated[list[Share], Field(min_length=2, max_length=2)] = [0.9, 0.98]
-    """AdamW's decay of its running means."""
+    """Decay rates of AdamW's running means."""
     weight_decay: Annotated[float, Field(ge=0)] = 0.2
-    """AdamW's pull towards zero."""
+    """Of AdamW."""
     decay_norms_and_biases: bool = False
-    """Pull these as well, as the official code does."""
+    """Decay these as well, as the official code does."""
     schedule: Literal["every-step", "official"] = "every-step"
     """When the learning rate changes; official: at the first and each tenth step of an epoch."""
     clip_norm: Annotated[float, Field(gt=0)] | None = 20
-    """Gradients longer than this are shortened to it."""
+    """The largest norm of the gradient; a larger one is scaled down to it."""
 
 
 class Weights(_Section):
-    """Which weights move, and what becomes of them."""
+    """Which weights are trained, and how they are averaged."""
 
     freeze: list[str] = []
-    """Beginnings of parameter names that stay as they are, such as encoder.text_tower."""
+    """Prefixes of the names of parameters that are not trained, such as encoder.text_tower."""
     lora_rank: Count | None = None
-    """Freeze the encoder and learn changes of its linear layers of this rank (LoRA)."""
+    """Freeze the encoder and train LoRA adapters of this rank in its linear layers."""
     ema_decay: Annotated[float, Field(gt=0, lt=1)] | None = None
-    """Test and keep a running mean of the weights that forgets at this rate each step."""
+    """Test and save an exponential moving average of the weights with this decay per step."""
     interpolate: list[Share] = []
-    """Afterwards, also keep mixtures with the starting weights; shares of the trained ones."""
+    """Afterwards, also save mixtures with the starting weights: shares of the trained weights."""
     zero_shot_data: str | None = None
     """Data with other labels, on which start, best and mixtures are compared."""
 
 
 class Computing(_Section):
-    """What it is computed with; changes the result no more than rounding does."""
+    """How it is computed; apart from the seed, this changes results by rounding only."""
 
     seed: Annotated[int, Field(ge=0)] = 0
-    """Same seed, same weights."""
+    """The same seed gives the same weights."""
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
-    """Of the towers; auto is bf16 where the device multiplies it in hardware."""
+    """Of the towers; auto is bf16 where the device has it in hardware."""
     compile: bool = False
-    """Let torch.compile fuse the model; pays on GPUs in runs of an hour and more."""
+    """Use torch.compile; worth it on GPUs in runs of an hour and more."""
     gradient_checkpointing: bool = False
-    """Compute activations twice instead of keeping them."""
+    """Compute activations twice instead of storing them."""
     seconds_between_saves: Annotated[float, Field(ge=0)] = 30
-    """How much work is lost at most when a run is killed, unless saving takes very long."""
+    """The most work that a killed run loses; more if saving is slow."""
     trackers: list[str] = ["tensorboard"]
-    """Where metrics go besides metrics.csv; any of accelerate's, such as wandb."""
+    """Trackers of accelerate that get the metrics besides metrics.csv, such as wandb."""
 
 
 OFFICIAL: dict[str, dict[str, Any]] = {
@@ -176,15 +173,14 @@ OFFICIAL: dict[str, dict[str, Any]] = {
         "clip_norm": None,  # train.py: the configuration's clip_gradient is not read
     },
 }
-"""With `like = "official"`, what a recipe means by the keys that it leaves out. How it is tested is
-in `conventions.OFFICIAL`."""
+"""The defaults with `like = "official"`; those of testing are in `conventions.OFFICIAL`."""
 
 
 class Recipe(_Section):
     """A training run."""
 
     like: Like = "default"
-    """official: as the official code trains and tests, in every key that is not set."""
+    """official: train and test as the official code does, in every key that is not set."""
     model: Model = Model()
     data: Data
     prompts: Prompts = Prompts()
@@ -195,13 +191,28 @@ class Recipe(_Section):
 
     @property
     def conventions(self) -> Conventions:
-        """How clips are tested."""
+        """How clips are scaled, cropped and scored at test."""
         return conventions.named(self.like)
+
+    @property
+    def templates(self) -> Sequence[str]:
+        """The sentences that the recipe names or lists."""
+        chosen = self.prompts.templates
+        return prompts.SETS[chosen] if isinstance(chosen, str) else chosen
+
+    def task(self, labels: Sequence[str]) -> Task:
+        """Describe what is trained, for the checkpoint."""
+        return Task(
+            tuple(labels),
+            tuple(self.templates),
+            self.data.sampling,
+            Path(self.data.path).name,
+            self.like,
+        )
 
     @model_validator(mode="before")
     @classmethod
-    def _fill_in(cls, document: object) -> object:
-        """Set the keys that are not set to the official values."""
+    def _set_official_defaults(cls, document: object) -> object:
         if not isinstance(document, dict) or document.get("like") != "official":
             return document
         filled = dict(document)
@@ -214,7 +225,7 @@ class Recipe(_Section):
         return filled
 
     @model_validator(mode="after")
-    def _belong_together(self) -> Recipe:
+    def _check_combinations(self) -> Recipe:
         optim = self.optim
         if optim.warmup_epochs > optim.epochs:
             raise ValueError(
@@ -230,8 +241,8 @@ class Recipe(_Section):
             self.weights.interpolate or self.weights.zero_shot_data
         ):
             raise ValueError(
-                "weights.interpolate: a classifier knows its own labels only; leave it and "
-                "zero_shot_data away"
+                "weights.interpolate: a classifier has scores for its own labels only; remove it "
+                "and zero_shot_data"
             )
         return self
 
@@ -240,8 +251,8 @@ def read(path: Path) -> Recipe:
     """Read a recipe.
 
     Raises:
-        FileNotFoundError: there is no such file.
-        ValueError: it is not text or TOML, or names an unknown key or an impossible value.
+        FileNotFoundError: the file does not exist.
+        ValueError: it is not text or TOML, or has an unknown key or an impossible value.
     """
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no such recipe; check the path")
@@ -249,87 +260,49 @@ def read(path: Path) -> Recipe:
 
 
 def parse(text: str, where: str) -> Recipe:
-    """Read the text of a recipe; `where` names it in errors.
+    """Read the TOML text of a recipe; `where` names it in errors.
 
     Raises:
         ValueError: as in `read`.
     """
     try:
-        return Recipe.model_validate(tomllib.loads(text))
+        return validation.read(Recipe, tomllib.loads(text), where)
     except tomllib.TOMLDecodeError as error:
         raise ValueError(f"{where}: not TOML: {error}") from error
-    except ValidationError as error:
-        complaints = "; ".join(_complaint(detail) for detail in error.errors())
-        raise ValueError(f"{where}: {complaints}") from error
+    except TypeError as error:
+        raise ValueError(f"{where}: a date, which no key takes ({error}); quote text") from error
 
 
 def write(recipe: Recipe) -> str:
-    """Give the recipe as TOML: what was set in it, each key below what it means."""
-    like = [f'like = "{recipe.like}"'] if recipe.like != "default" else []
-    sections = [name for name in _set(recipe) if name != "like"]
-    return "\n\n".join([*like, *("\n".join(_lines(s, getattr(recipe, s))) for s in sections)])
+    """Return the recipe as TOML: the keys that are set, each below its description."""
+    lines = [f'like = "{recipe.like}"'] if recipe.like != "default" else []
+    for name, section in recipe:
+        if name not in recipe.model_fields_set or not isinstance(section, _Section):
+            continue
+        lines += ["", f"[{name}]"]
+        for key, value in section:
+            if key in section.model_fields_set and value is not None:  # TOML has no null
+                lines.append(f"# {type(section).model_fields[key].description}")
+                lines.append(f"{key} = {json.dumps(value, ensure_ascii=False)}")
+    return "\n".join(lines).strip()
 
 
 def by_key(recipe: Recipe) -> dict[str, Any]:
-    """Give the value of each key, set or not: {"like": "default", "optim.lr": 5e-6, …}."""
-    sections = {name: getattr(recipe, name) for name in Recipe.model_fields if name != "like"}
+    """Return the value of each key, set or not: {"like": "default", "optim.lr": 5e-6, …}."""
+    sections = {name: value for name, value in recipe if isinstance(value, _Section)}
     values = {f"{n}.{key}": value for n, section in sections.items() for key, value in section}
     return {"like": recipe.like, **values}
 
 
 def with_like(text: str, like: Like, where: str) -> str:
-    """Give the text of a recipe with `like` set in it.
-
-    Args:
-        text: TOML.
-        like: to set.
-        where: names the recipe in errors.
+    """Return the text of a recipe with `like` set in it; `where` names it in errors.
 
     Raises:
-        ValueError: as in `parse`; or the recipe itself says another.
+        ValueError: as in `parse`; or the recipe has another value.
     """
-    said = parse(text, where)
-    if "like" not in said.model_fields_set:
+    recipe = parse(text, where)
+    if "like" not in recipe.model_fields_set:
         return f'like = "{like}"\n{text}'
-    if said.like != like:
-        raise ValueError(f'{where}: says like = "{said.like}"; change it there to "{like}"')
+    if recipe.like != like:
+        raise ValueError(f'{where}: has like = "{recipe.like}"; change it there to "{like}"')
     return text
-
-
-def _lines(name: str, section: _Section) -> Iterator[str]:
-    yield f"[{name}]"
-    for key in _set(section):
-        if getattr(section, key) is None:
-            continue  # TOML has no null; it is the default, or what `like` means
-        yield f"# {type(section).model_fields[key].description}"
-        yield f"{key} = {json.dumps(getattr(section, key), ensure_ascii=False)}"
-
-
-def _set(section: _Section) -> list[str]:
-    keys = (key for key in type(section).model_fields if key in section.model_fields_set)
-    return [key for key in keys if getattr(section, key) is not None]  # TOML has no null
-
-
-def _complaint(detail: ErrorDetails) -> str:
-    """Say what pydantic found, in one clause."""
-    place = [str(part) for part in detail["loc"] if not str(part).endswith("]")]  # no unions
-    where = ".".join(place)
-    match detail["type"]:
-        case "extra_forbidden":
-            known = _known_keys(place[:-1])
-            close = difflib.get_close_matches(place[-1], known, n=1)
-            advice = f"did you mean {close[0]!r}? " if close else ""
-            return f"{where}: unknown; {advice}known: {known}"
-        case "missing":
-            return f"{where}: missing; add it"
-        case "value_error":
-            return ": ".join(filter(None, (where, detail["msg"].removeprefix("Value error, "))))
-        case _:
-            return f"{where}: {detail['msg']}, not {detail['input']!r}"
-
-
-def _known_keys(place: list[str]) -> list[str]:
-    section: Any = Recipe
-    for name in place:
-        section = section.model_fields[name].annotation
-    return sorted(section.model_fields)

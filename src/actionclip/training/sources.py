@@ -1,21 +1,24 @@
-"""Where clips come from: plans of steps go in, pixels come out; or features from a cache.
+"""Which clips meet in which step, and where they come from: pixels of videos, or cached features.
 
-The loop asks a `Source` and does not know which. Knows no model and no loss.
+The seed, the epoch and the step determine a batch, so that a resumed run continues as if it had not
+stopped. Every process plans whole batches, and reads its own part of them. A source yields clips of
+a data set by their indices: pixels (R, T, 3, S, S), uint8 or 0…1, or features (R, T, E).
 
 Shapes:
-    R: clips of this process   T: frames of a clip   S: pixels   D: width of frame features
+    R: clips of this process   T: frames of a clip   S: pixels   E: width of the vision tower
 """
 
 from __future__ import annotations
 
-import abc
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple
 
+import numpy as np
+from accelerate import Accelerator
 from torch import Tensor
 
-from actionclip import conventions
-from actionclip.conventions import Conventions
+from actionclip.core import encode
+from actionclip.core.cache import FeatureCache
 from actionclip.data import loading
 from actionclip.data.annotations import Annotations
 from actionclip.data.augmentation import Augmentation
@@ -23,122 +26,223 @@ from actionclip.data.clips import Sampling
 from actionclip.data.dataset import Cropped, TestViews, TrainingClips, Transform
 from actionclip.data.loading import Loader
 from actionclip.data.official_augmentation import OfficialAugmentation
-from actionclip.training import recipe
-from actionclip.training.batches import Plan
+from actionclip.evaluation.scoring import Views
+from actionclip.model.actionclip import ActionCLIP
+from actionclip.training.recipe import Recipe
 
-TEST_BATCH_SIZE, MAX_FRAMES = 16, 256
+_ORDER, _DRAWS = 0, 1
+"""Independent streams of random numbers."""
+_TEST_BATCH_SIZE, _MAX_FRAMES = 16, 256
 """Of a batch without gradients, at most."""
+_CACHED_BATCH_SIZE = 256
+
+OnProgress = Callable[[int, int], None]
+"""Called with the number of features that are computed, and that of all features."""
 
 
-class Source(abc.ABC):
-    """Gives the clips of a data set: pixels (R, T, 3, S, S), uint8 or 0…1, or (R, T, E)."""
+class Plan(NamedTuple):
+    """The clips of one step, and the text of each."""
 
-    annotations: Annotations
-    """What there is; clips are named by their places in it."""
+    clips: tuple[int, ...]
+    labels: tuple[int, ...]
+    templates: tuple[int, ...]
+    seeds: tuple[int, ...]
+    """Of each clip's frames and augmentation."""
 
-    @abc.abstractmethod
-    def draw(self, plans: Sequence[Plan]) -> Iterator[tuple[Plan, Tensor]]:
-        """Give the clips of each plan as for training, and which they are."""
-
-    @abc.abstractmethod
-    def show(self, places: Sequence[int]) -> Iterator[tuple[Sequence[int], Tensor]]:
-        """Give some clips as for testing, a few at once, and which they are."""
+    def choose(self, rows: Sequence[int]) -> Plan:
+        """Return the plan of some of the clips."""
+        return Plan(*(tuple(column[row] for row in rows) for column in self))
 
 
-class Videos(Source):
-    """Decodes, samples and augments."""
+def plan_epoch(
+    labels: Sequence[Sequence[int]], num_templates: int, batch_size: int, seed: int, epoch: int
+) -> list[Plan]:
+    """Plan the steps of an epoch; clips that fill no batch are left out.
+
+    Args:
+        labels: the label indices of each clip; with several, a text names a random one.
+        num_templates: to draw from.
+        batch_size: clips of a step, over all processes.
+        seed: of the run.
+        epoch: counts from 0.
+    """
+    order = np.random.default_rng((seed, _ORDER, epoch)).permutation(len(labels))
+    plans = []
+    for step in range(len(labels) // batch_size):
+        clips = order[step * batch_size : (step + 1) * batch_size].tolist()
+        rng = np.random.default_rng((seed, _DRAWS, epoch, step))
+        drawn_labels = tuple(int(rng.choice(labels[clip])) for clip in clips)
+        templates = tuple(rng.integers(num_templates, size=batch_size).tolist())
+        seeds = tuple(rng.integers(2**62, size=batch_size).tolist())
+        plans.append(Plan(tuple(clips), drawn_labels, templates, seeds))
+    return plans
+
+
+class Videos:
+    """Decodes, samples and augments clips as a model takes them and a recipe says."""
 
     def __init__(
         self,
         annotations: Annotations,
-        sampling: Sampling,
-        short_side: int,
-        image_size: int,
-        chosen: recipe.Data,
-        conventions: Conventions = conventions.DEFAULT,
+        model: ActionCLIP,
+        recipe: Recipe,
         *,
         pin_memory: bool = False,
     ) -> None:
-        """Set up reading; workers start with the first batch.
-
-        Args:
-            annotations: of one split.
-            sampling: which frames make a clip.
-            short_side: to which the model wants frames scaled.
-            image_size: S, that the model takes.
-            chosen: augmentation and workers.
-            conventions: how frames are scaled and cropped.
-            pin_memory: as a GPU can copy from while it computes.
-        """
+        """Set up reading of the clips of one split; workers start with the first batch."""
+        chosen, size = recipe.data, model.encoder.image_size
         self.annotations = annotations
-        self.conventions = conventions
+        self.sampling = Sampling(model.config.num_frames, chosen.sampling)
+        self.conventions = recipe.conventions
+        self.augmentation = chosen.augmentation
+        self.one_sided = {
+            label for label in annotations.labels if {"left", "right"} & {*label.lower().split()}
+        }
+        """Labels whose mirror image is another action."""
+        if chosen.one_sided is not None:
+            self.one_sided = {*chosen.one_sided}
+        short_side: int | None = model.encoder.short_side
+        shown = TestViews(
+            annotations, self.sampling, short_side, size, conventions=self.conventions
+        )
+        randaugment = not chosen.augmentation.endswith("-without-randaugment")
+        transform: Transform = Augmentation(size, randaugment=randaugment)
+        if chosen.augmentation == "none":
+            transform = Cropped(size, self.conventions)
+        elif chosen.augmentation.startswith("official"):
+            transform, short_side = OfficialAugmentation(size, randaugment), None
         drawn = TrainingClips(
             annotations,
-            sampling,
-            _transform(chosen.augmentation, image_size, conventions),
-            short_side=None if chosen.augmentation.startswith("official") else short_side,
-            one_sided=one_sided(annotations.labels, chosen),
-            conventions=conventions,
+            self.sampling,
+            transform,
+            short_side=short_side,
+            one_sided=self.one_sided,
+            conventions=self.conventions,
         )
         options: Any = {"num_workers": chosen.num_workers, "pin_memory": pin_memory}
-        self._drawn = Loader(drawn, **options)
-        shown = TestViews(annotations, sampling, short_side, image_size, conventions=conventions)
-        self._shown = Loader(shown, **options)
-        self.sampling = sampling
-        self.taken = {
-            "augmentation": chosen.augmentation,
-            "one_sided": sorted(one_sided(annotations.labels, chosen)),
-        }
-        """What drawn clips depend on besides videos, sampling and seeds, as plain values."""
+        self._drawn, self._shown = Loader(drawn, **options), Loader(shown, **options)
 
     def draw(self, plans: Sequence[Plan]) -> Iterator[tuple[Plan, Tensor]]:
-        """Give the clips of each plan; a damaged one is replaced by another of its plan.
+        """Yield the clips of each plan; a damaged one is replaced by another of its plan.
 
         Raises:
-            ValueError: all of a plan's videos are damaged, or too many of the data set's.
+            ValueError: all videos of a plan are damaged, or too many of the data set.
         """
-        read = self.read([list(zip(plan.clips, plan.seeds, strict=True)) for plan in plans])
+        batches = self.read([list(zip(plan.clips, plan.seeds, strict=True)) for plan in plans])
         for plan in plans:
-            found, clips = next(read, ([], None))
-            row_of = {clip: row for row, clip in enumerate(found)}
-            whole = [place for place, clip in enumerate(plan.clips) if clip in row_of]
+            indices, clips = next(batches, ([], None))
+            row_of = {clip: row for row, clip in enumerate(indices)}
+            whole = [row for row, clip in enumerate(plan.clips) if clip in row_of]
             if clips is None or not whole:
                 first = self.annotations.examples[plan.clips[0]].source
                 raise ValueError(
                     f"no video of a batch of {len(plan.clips)} can be read, the first is that of "
                     f"{first}; run `actionclip data check`"
                 )
-            if found == list(plan.clips):
+            if indices == list(plan.clips):
                 yield plan, clips  # a copy would not be in pinned memory
                 continue
-            kept = [p if clip in row_of else whole[0] for p, clip in enumerate(plan.clips)]
-            yield plan.choose(kept), clips[[row_of[plan.clips[place]] for place in kept]]
+            rows = [row if clip in row_of else whole[0] for row, clip in enumerate(plan.clips)]
+            yield plan.choose(rows), clips[[row_of[plan.clips[row]] for row in rows]]
 
     def read(self, batches: list[list[tuple[int, int]]]) -> Iterator[tuple[list[int], Tensor]]:
-        """Give clips drawn from seeds, in batches of (place, seed); damaged ones are left out."""
+        """Yield clips drawn for batches of (index, seed); damaged ones are left out."""
         for batch in self._drawn.read(batches):
             yield batch.examples.tolist(), batch.clips
 
-    def show(self, places: Sequence[int]) -> Iterator[tuple[Sequence[int], Tensor]]:
-        """Give the middle crop of each video's middle frames; damaged ones are left out."""
+    def show(self, indices: Sequence[int]) -> Iterator[tuple[Sequence[int], Tensor]]:
+        """Yield the middle crop of each video's middle frames; damaged ones are left out."""
         num_frames = self.sampling.num_frames
-        batches = loading.split(places, TEST_BATCH_SIZE, num_frames, MAX_FRAMES)
-        for batch in self._shown.read(batches):
+        for batch in self._shown.read(
+            loading.split(indices, _TEST_BATCH_SIZE, num_frames, _MAX_FRAMES)
+        ):
             yield batch.examples.tolist(), batch.clips.squeeze(1)
 
 
-def _transform(name: str, image_size: int, conventions: Conventions) -> Transform:
-    """Make the augmentation that a recipe names."""
-    with_randaugment = not name.endswith("-without-randaugment")
-    if name == "none":
-        return Cropped(image_size, conventions)
-    if name.startswith("official"):
-        return OfficialAugmentation(image_size, with_randaugment)
-    return Augmentation(image_size, randaugment=with_randaugment)
+class CachedFeatures:
+    """The features that a frozen vision tower computes of some views of each clip, once.
+
+    View 0 is that of testing. The seed of another view follows from the content of the clip and the
+    number of the view: it is the same in every run, and another for each clip.
+    """
+
+    def __init__(
+        self,
+        videos: Videos,
+        model: ActionCLIP,
+        accelerator: Accelerator,
+        num_views: int,
+        on_progress: OnProgress,
+    ) -> None:
+        """Compute the features that are not in the cache; each process computes its share.
+
+        Raises:
+            ValueError: a video is a folder of pictures, or too many cannot be read.
+        """
+        self._cache = FeatureCache(encode.depends_on(model))
+        num_clips = len(videos.annotations.examples)
+        views = [(index, view) for index in range(num_clips) for view in range(num_views)]
+        keys = [self._key(videos, index, view) for index, view in views]
+
+        def fill(share: range) -> None:
+            def compute(missing: list[int]) -> Iterator[tuple[int, Tensor]]:
+                for view in range(num_views):
+                    row_of = {views[share[r]][0]: r for r in missing if views[share[r]][1] == view}
+                    seeds = [(i, int(keys[share[row]][:15], 16)) for i, row in row_of.items()]
+                    if not seeds:
+                        continue
+                    if view == 0:
+                        batches = videos.show(list(row_of))
+                    else:
+                        batches = videos.read(
+                            loading.split(seeds, _TEST_BATCH_SIZE, 1, _MAX_FRAMES)
+                        )
+                    for indices, clips in batches:
+                        features = encode.vision_features(model, clips)  # (R, T, E)
+                        yield from zip([row_of[index] for index in indices], features, strict=True)
+
+            self._cache.fill([keys[row] for row in share], compute, on_progress)
+
+        model.eval()
+        fill(range(accelerator.process_index, len(views), accelerator.num_processes))
+        accelerator.wait_for_everyone()
+        if self._cache.is_in_memory and accelerator.num_processes > 1:
+            fill(range(len(views)))  # what another process could not store is not known here
+        damaged = {views[row][0] for row in self._cache.missing(keys)}
+        whole = [index for index in range(num_clips) if index not in damaged]
+        examples = videos.annotations.examples
+        self.annotations = videos.annotations.with_examples(examples[index] for index in whole)
+        self._keys = [keys[index * num_views : (index + 1) * num_views] for index in whole]
+
+    def draw(self, plans: Sequence[Plan]) -> Iterator[tuple[Plan, Tensor]]:
+        """Yield one of the views of each clip, which its seed selects."""
+        for plan in plans:
+            views = [self._keys[index] for index in plan.clips]
+            keys = [of_clip[s % len(of_clip)] for of_clip, s in zip(views, plan.seeds, strict=True)]
+            yield plan, self._cache.read(keys)
+
+    def show(self, indices: Sequence[int]) -> Iterator[tuple[Sequence[int], Tensor]]:
+        """Yield the first view of each clip."""
+        for start in range(0, len(indices), _CACHED_BATCH_SIZE):
+            some = indices[start : start + _CACHED_BATCH_SIZE]
+            yield some, self._cache.read([self._keys[index][0] for index in some])
+
+    def _key(self, videos: Videos, index: int, view: int) -> str:
+        """Return the key of a view: everything that its features depend on."""
+        example = videos.annotations.examples[index]
+        if example.frames is not None:
+            raise ValueError(
+                f"{example.source}: a folder of pictures, whose features cannot be cached; "
+                "set data.cached_views = 0, or give video files"
+            )
+        entry = Views(videos.sampling, conventions=videos.conventions).cache_entry(example)
+        if view > 0:
+            entry |= {
+                "augmentation": videos.augmentation,
+                "one_sided": not videos.one_sided.isdisjoint(example.labels),
+                "drawn_view": view,
+            }
+        return self._cache.key(example.video, entry)
 
 
-def one_sided(labels: Sequence[str], chosen: recipe.Data) -> Sequence[str]:
-    """Give the labels whose mirror image shows another action."""
-    if chosen.one_sided is not None:
-        return chosen.one_sided
-    return [label for label in labels if {"left", "right"} & set(label.lower().split())]
+Source = Videos | CachedFeatures

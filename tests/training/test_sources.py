@@ -6,11 +6,9 @@ from accelerate import Accelerator
 from accelerate.state import AcceleratorState, PartialState
 
 from actionclip.data import reading
-from actionclip.data.clips import Sampling
 from actionclip.model.actionclip import ActionCLIP
-from actionclip.training import recipe as recipes
-from actionclip.training.cached import CachedFeatures
-from actionclip.training.sources import Videos
+from actionclip.training.recipe import Data, Recipe
+from actionclip.training.sources import CachedFeatures, Videos
 
 
 class Recorder(Videos):
@@ -29,11 +27,11 @@ def compute(tiny_clip, tmp_path, monkeypatch):
     AcceleratorState._reset_state()
     PartialState._reset_state()
     model = ActionCLIP.load(tiny_clip, device="cpu")
-    chosen = recipes.Data(path=".", num_workers=0, cached_views=2)
+    chosen = Recipe(data=Data(path=".", num_workers=0, cached_views=2))
 
     def compute(data):
         annotations = reading.read(data).of_split("train")
-        videos = Recorder(annotations, Sampling(4), 16, 16, chosen)
+        videos = Recorder(annotations, model, chosen)
         features = CachedFeatures(videos, model, Accelerator(cpu=True), 2, lambda *_: None)
         paths = [example.video.parent.name for example in annotations.examples]
         read = features._cache.read([keys[1] for keys in features._keys])

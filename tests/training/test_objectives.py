@@ -5,9 +5,9 @@ import torch
 from accelerate import Accelerator
 
 from actionclip.model.actionclip import ActionCLIP
-from actionclip.training import optim, steps
-from actionclip.training.objectives import Answers, Contrastive
-from actionclip.training.recipe import Optim
+from actionclip.training import loss, objectives, optim
+from actionclip.training.objectives import Contrastive, Objective, OneHot, Targets
+from actionclip.training.recipe import Data, Loss, Optim, Recipe
 
 CASES = ("Transf", "Conv_1D", "Transf_shift")
 
@@ -28,14 +28,31 @@ def _gradients(accelerator, model, batch_size, micro_batch_size, target="exact")
     clips = torch.rand(batch_size, 8, 3, 32, 32, generator=generator)
     texts = torch.randint(1, 159, (batch_size, 77), generator=generator)
     labels = torch.randint(5, (batch_size,), generator=generator)
-    answers, seeds = Answers(labels, labels), range(batch_size)
+    targets, seeds = Targets(labels, labels), range(batch_size)
     prepared = accelerator.prepare(objective)
-    loss = steps.backward(
-        accelerator, prepared, objective, clips, texts, answers, seeds, micro_batch_size
+    step_loss = objectives.backward(
+        accelerator, prepared, objective, clips, texts, targets, seeds, micro_batch_size
     )
-    return loss, {
+    return step_loss, {
         name: p.grad.clone() for name, p in objective.named_parameters() if p.grad is not None
     }
+
+
+def test_an_objective_without_a_loss_is_refused_when_it_is_registered():
+    class Unfinished(Objective):
+        def forward(self, clips, texts):
+            return clips, texts
+
+    with pytest.raises(TypeError, match="objective 'mine': Unfinished has no loss, scores; define"):
+        objectives.register("mine")(Unfinished)
+    assert set(objectives.OBJECTIVES) == {"contrastive", "one-hot", "classifier"}
+
+
+def test_a_registered_objective_is_a_loss_kind_of_recipes(monkeypatch):
+    monkeypatch.setitem(objectives.OBJECTIVES, "mine", Contrastive)
+    assert Recipe(data=Data(path="x"), loss=Loss(kind="mine")).loss.kind == "mine"
+    with pytest.raises(ValueError, match=r"unknown 'other'; known: \['contrastive', .*'mine'\]"):
+        Loss(kind="other")
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -48,9 +65,9 @@ def test_a_step_gives_what_the_official_code_gives(shared, accelerator, case):
     objective = Contrastive(model, "official")
     optimizer = optim.adamw(objective, recipe)
 
-    answers, seeds = Answers(labels, labels), range(3)
-    loss = steps.backward(
-        accelerator, objective, objective, clips, tokens, answers, seeds, micro_batch_size=3
+    targets, seeds = Targets(labels, labels), range(3)
+    loss = objectives.backward(
+        accelerator, objective, objective, clips, tokens, targets, seeds, micro_batch_size=3
     )
     optimizer.step()
 
@@ -96,6 +113,15 @@ def test_both_passes_over_a_piece_drop_the_same(shared, accelerator):
         torch.testing.assert_close(first[name], second[name])
 
 
+def test_one_hot_ignores_that_clips_share_a_label(tiny_clip):
+    rows = [torch.eye(3), torch.eye(3)]
+    same, each = torch.tensor([0, 0, 1]), torch.arange(3)
+    model = ActionCLIP.load(tiny_clip)
+    expected = loss.kl_contrastive(torch.eye(3), each)
+    torch.testing.assert_close(OneHot(model).loss(rows, Targets(same, same)), expected)
+    assert Contrastive(model).loss(rows, Targets(same, same)) != expected
+
+
 def test_frozen_texts_get_no_gradient_and_the_rest_does(shared, accelerator):
     model = _load(shared, "Transf")
     optim.freeze(model, ["encoder.text"])
@@ -114,11 +140,11 @@ def test_towers_and_head_learn_sixteen_clips_by_heart(tiny_clip, accelerator):
     texts[:, -1] = 10  # the end
     labels = torch.arange(16) % 8
     texts = texts[labels]
-    answers, losses = Answers(labels, labels), []
+    targets, losses = Targets(labels, labels), []
     optim.train_mode(objective)
     for _ in range(150):
-        loss = steps.backward(
-            accelerator, objective, objective, clips, texts, answers, range(16), 16
+        loss = objectives.backward(
+            accelerator, objective, objective, clips, texts, targets, range(16), 16
         )
         optimizer.step()
         optimizer.zero_grad()

@@ -14,7 +14,7 @@ from actionclip.cli import main
 from actionclip.data.annotations import Annotations, Example
 from actionclip.evaluation import selection
 from actionclip.evaluation.selection import Selection
-from actionclip.training import fit, held_out
+from actionclip.training import data, fit
 
 
 def clips(split: str, number: int, labels: str = "ab", groups: int = 0) -> Iterator[Example]:
@@ -28,9 +28,9 @@ def clips(split: str, number: int, labels: str = "ab", groups: int = 0) -> Itera
         )
 
 
-def divide(*examples: Example, min_train: int = 2, shots: int | None = None) -> held_out.Parts:
+def divide(*examples: Example, min_train: int = 2, shots: int | None = None) -> data.Parts:
     annotations = Annotations(examples, ("a", "b"))
-    return held_out.part(annotations, min_train, shots, seed=0)
+    return data.divide(annotations, min_train, shots, seed=0)
 
 
 def test_val_selects_where_there_is_one():
