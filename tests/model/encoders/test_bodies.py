@@ -143,5 +143,15 @@ def test_the_weights_of_the_package_are_read() -> None:
     assert features.ne(0).any(dim=1).all()
 
 
+def test_a_window_can_be_anywhere_in_a_sequence() -> None:
+    torch.manual_seed(0)
+    model = bodies.Bodies.from_package()
+    joints, seconds = a_person(100), 7 + torch.arange(100) / 12
+    every = model.window_features(joints, seconds)
+    some = model.features_at(joints, seconds, 7 + torch.tensor([0.0, 1.5, 2.0, 8.3]))
+    torch.testing.assert_close(some, every[[0, 0, 1, -1]])
+    assert model.features_at(joints[:9], seconds[:9], seconds[4:5]).shape == (1, 384)
+
+
 def unit(number: int, width: int) -> torch.Tensor:
     return torch.nn.functional.normalize(torch.randn(number, width), dim=-1)

@@ -39,9 +39,9 @@ UNKNOWN_BODIES = 0.5
 """Cosine with the nearest sentence that was taught from which on bodies know something."""
 UNKNOWN_THINGS, KNOWN_THINGS = 0.3, 0.8
 """Cosines with the nearest class of ImageNet between which things come to know a label."""
-SHARE = 0.9
+SHARE = 0.8
 """What bodies count beside things, for labels that both know, "riding a bicycle"."""
-SHARE_UNSEEN = 0.8
+SHARE_UNSEEN = 1.0
 """And how much more for labels of which things know nothing, "falling down"."""
 JOINED_LENGTH = ((1 + LONGEST**2) * (1 + (SHARE + SHARE_UNSEEN) ** 2)) ** 0.5
 """By what `join_clips` and `join_texts` divide the sum of both dot products."""
@@ -182,8 +182,25 @@ class Bodies(nn.Module):
     def window_features(
         self, joints: Float[Tensor, "T J 3"], seconds: Float[Tensor, " T"]
     ) -> Float[Tensor, "W D"]:
-        """Encode each window of a sequence, at most `LONGEST` long; nobody gives zero."""
-        features = self.encoder(windows(resample(joints, seconds)))
+        """Encode each window of a sequence; nobody gives zero."""
+        return self._encode(windows(resample(joints, seconds)))
+
+    def features_at(
+        self,
+        joints: Float[Tensor, "T J 3"],
+        seconds: Float[Tensor, " T"],
+        at: Float[Tensor, " S"],
+    ) -> Float[Tensor, "S D"]:
+        """Encode the window around each of some times; at the ends it lies inside the sequence."""
+        steady = resample(joints, seconds)
+        length = round(WINDOW_SECONDS * RATE)
+        steady = F.pad(steady, (0, 0, 0, 0, 0, max(0, length - len(steady))))
+        starts = ((at - seconds[0]) * RATE - length / 2).round().long()
+        starts = starts.clamp(0, len(steady) - length)
+        return self._encode(steady[starts[:, None] + torch.arange(length)])
+
+    def _encode(self, joints: Float[Tensor, "W V J 3"]) -> Float[Tensor, "W D"]:
+        features = self.encoder(joints)
         return features * (LONGEST / features.norm(dim=1, keepdim=True).clamp(min=LONGEST))
 
     def text_features(
