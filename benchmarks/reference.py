@@ -77,6 +77,7 @@ def _clip(folder: Path) -> Towers:
 
 def _lite() -> Towers:
     encoder = LiteEncoder.pretrained()
+    assert encoder.tokenizer is not None
     encoder.tokenizer.enable_padding(length=minilm.MAX_TOKENS)
     tower = encoder.vision_tower.to(memory_format=torch.contiguous_format)  # pyright: ignore[reportCallIssue]
 

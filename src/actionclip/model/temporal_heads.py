@@ -225,8 +225,9 @@ class TransformerCls(TemporalHead):
 
     def start_as_identity(self) -> None:
         """Leave the residual alone."""
-        for parameter in self.transformer.transformer_enc.norm.parameters():
-            parameter.zero_()
+        for name, parameter in self.transformer.named_parameters():
+            if name.startswith("transformer_enc.norm."):
+                parameter.zero_()
 
 
 class _ClassTokenTransformer(nn.Module):
