@@ -27,6 +27,13 @@ def one_line(text: object) -> str:
     )
 
 
+def markup(text: object) -> str:
+    """Return text that rich prints as one line, character by character."""
+    from rich.markup import escape  # late: it takes as long to import as the rest of a `--help`
+
+    return escape(one_line(text))
+
+
 def to_json(document: object, **options: Any) -> str:  # noqa: ANN401  (those of json.dumps)
     r"""Return a JSON document in which text that UTF-8 cannot write is escaped, as "\udcff"."""
     text = json.dumps(document, ensure_ascii=False, **options)

@@ -177,7 +177,7 @@ def _print_table(report: Report) -> None:
     console = Console(highlight=False)
     setting = report.setting
     console.print(
-        f"[bold]{terminal.markup(setting.model)} on {terminal.markup(setting.data)}[/]",
+        f"[bold]{display.markup(setting.model)} on {display.markup(setting.data)}[/]",
         soft_wrap=True,
     )
     console.print(f"{wording.summary(report)} · split {setting.split}", soft_wrap=True)
@@ -200,7 +200,7 @@ def _print_table(report: Report) -> None:
         some = ", ".join(seen[:5]) + (", …" if len(seen) > 5 else "")
         role = "base labels" if setting.protocol == "base-to-novel" else "labels seen in training"
         console.print(
-            f"{role}: {len(seen)} of {len(report.labels)}: {terminal.markup(some)}", soft_wrap=True
+            f"{role}: {len(seen)} of {len(report.labels)}: {display.markup(some)}", soft_wrap=True
         )
     if report.left_out:
         terminal.note(f"{len(report.left_out)} videos could not be read and are left out")

@@ -70,7 +70,7 @@ def _print_table(model: str, data: Path, lab: Lab) -> None:
     from actionclip.evaluation.intervals import Interval
 
     console = Console(highlight=False)
-    console.print(f"[bold]{terminal.markup(model)} on {terminal.markup(data)}[/]", soft_wrap=True)
+    console.print(f"[bold]{display.markup(model)} on {display.markup(data)}[/]", soft_wrap=True)
     chosen = f"; the model was {lab.selection}" if lab.selection else ""
     console.print(f"{lab.num_clips} clips, {lab.num_labels} labels; top-1, 95 % intervals{chosen}")
     table = Table(box=None, pad_edge=False)
@@ -83,7 +83,7 @@ def _print_table(model: str, data: Path, lab: Lab) -> None:
         reach = wording.points(Interval(one.worth, one.worth_low, one.worth_high))
         worth = f"{100 * one.worth:+.1f}  ({reach})"
         alone = wording.percent(one.alone.value), wording.around(one.alone)
-        table.add_row(terminal.markup(one.template), one.kind, *alone, worth)
+        table.add_row(display.markup(one.template), one.kind, *alone, worth)
     table.add_section()
     for name, one in lab.ensembles.items():
         table.add_row(f"[bold]{name}[/]", "", wording.percent(one.value), wording.around(one), "")

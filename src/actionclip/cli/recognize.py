@@ -134,8 +134,8 @@ def _print_table(video: Path, predictions: Sequence[Prediction]) -> None:
     for rank, prediction in enumerate(predictions, start=1):
         bar = "█" * round(20 * prediction.score) or "▏"
         table.add_row(
-            f"{rank:>4}", terminal.markup(prediction.label), f"{prediction.score:.3f}", bar
+            f"{rank:>4}", display.markup(prediction.label), f"{prediction.score:.3f}", bar
         )
     console = Console(highlight=False, soft_wrap=False)
-    console.print(terminal.markup(video), style="bold", soft_wrap=True)
+    console.print(display.markup(video), style="bold", soft_wrap=True)
     console.print(table if predictions else "     none of these")

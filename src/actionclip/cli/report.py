@@ -103,7 +103,7 @@ def _numbers(comparison: Comparison) -> Table:
     table = Table(title=wording.count(comparison.num_clips, "clip"))
     table.add_column("")
     for name in (comparison.before, comparison.after, "difference"):
-        table.add_column(terminal.markup(name), justify="right")
+        table.add_column(display.markup(name), justify="right")
     for name, (one, other) in comparison.metrics.items():
         told = (
             f"{wording.percent(interval.value, chosen)}\n{wording.around(interval)}"

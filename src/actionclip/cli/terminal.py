@@ -62,13 +62,6 @@ def extra(purpose: str) -> Iterator[None]:
         ) from error
 
 
-def markup(text: object) -> str:
-    """Return text from outside as rich prints it: on one line, character by character."""
-    from rich.markup import escape
-
-    return escape(display.one_line(text))
-
-
 def score(written: str) -> float | Literal["auto"]:
     """Parse --threshold.
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from actionclip import display
 from actionclip.cli import options, terminal
 
 if TYPE_CHECKING:
@@ -109,7 +110,7 @@ def _print_table(video: Path, moments: Sequence[Moment]) -> None:
     for moment in moments:
         times = f"    {clock(moment.start_seconds)}", f"– {clock(moment.end_seconds)}"
         bar = "█" * round(20 * moment.score) or "▏"
-        table.add_row(*times, terminal.markup(moment.label), f"{moment.score:.3f}", bar)
+        table.add_row(*times, display.markup(moment.label), f"{moment.score:.3f}", bar)
     console = Console(highlight=False, soft_wrap=False)
-    console.print(terminal.markup(video), style="bold", soft_wrap=True)
+    console.print(display.markup(video), style="bold", soft_wrap=True)
     console.print(table if moments else "    none of these")

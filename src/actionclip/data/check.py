@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 from rich.console import Group, RenderableType
-from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
@@ -246,14 +245,14 @@ def render(report: CheckReport) -> RenderableType:
 
 
 def _table(report: CheckReport) -> Table:
-    table = Table(title=escape(display.one_line(report.data)), show_footer=True)
+    table = Table(title=display.markup(report.data), show_footer=True)
     table.add_column("label", footer=f"{len(report.counts)} labels")
     drawn = " (drawn)" if report.split_drawn else ""
     for split, count in report.splits.items():
         table.add_column(f"{split}{drawn}", footer=str(count), justify="right")
     for label, by_split in report.counts.items():
         counts = (str(by_split.get(split, 0)) for split in report.splits)
-        table.add_row(escape(display.one_line(label)), *counts)
+        table.add_row(display.markup(label), *counts)
     return table
 
 

