@@ -166,7 +166,7 @@ def test_a_classifier_and_labels_that_do_not_belong_together_are_refused(classif
     document = json.loads((classifier / "config.json").read_text())
     document["task"]["labels"] = ["one", "two"]
     (classifier / "config.json").write_text(json.dumps(document))
-    with pytest.raises(ValueError, match=r"tells 3 labels apart, but config.json lists 2"):
+    with pytest.raises(ValueError, match=r"scores 3 labels, but config.json lists 2"):
         ActionCLIP.load(classifier)
 
 
