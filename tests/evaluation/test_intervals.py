@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import tensor
 
+from actionclip.data import splits
 from actionclip.data.annotations import Example
 from actionclip.evaluation import intervals
 
@@ -120,7 +121,7 @@ def test_parts_of_a_video_are_one_group_unless_a_group_is_named():
         return Example(Path(name), ("running",), "test", "a.csv:1", group=group)
 
     examples = [example("b.mp4"), example("a.mp4"), example("b.mp4"), example("c.mp4", "anna")]
-    groups = intervals.number([intervals.group_of(one) for one in examples])
+    groups = intervals.number([splits.group_of(one) for one in examples])
     assert groups[0] == groups[2]
     assert len(groups.unique()) == 3
 

@@ -16,6 +16,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from actionclip import display
+from actionclip.data import splits
 from actionclip.evaluation import intervals, metrics
 from actionclip.evaluation.intervals import Interval
 from actionclip.evaluation.scoring import ScoredClips
@@ -91,7 +92,7 @@ def check(scored: ScoredClips) -> None:
 def accuracies(scored: ScoredClips, seed: int, seen_labels: Sequence[str] = ()) -> Estimates:
     """Compute the metrics of clips that have one label each; the arguments are `report.make`'s."""
     scores, truth, num_labels = scored.scores, scored.truth, len(scored.annotations.labels)
-    groups = intervals.number([intervals.group_of(e) for e in scored.annotations.examples])
+    groups = intervals.number([splits.group_of(e) for e in scored.annotations.examples])
     weights = intervals.leave_out(groups, seed)  # (R, V)
     right = metrics.hits(scores, truth, 1)
     top5 = metrics.hits(scores, truth, 5)
@@ -127,7 +128,7 @@ def accuracies(scored: ScoredClips, seed: int, seen_labels: Sequence[str] = ()) 
 def average_precisions(scored: ScoredClips, seed: int) -> Estimates:
     """Compute map of clips that have any number of labels; the arguments are `report.make`'s."""
     scores, own = scored.scores, scored.multi_hot
-    groups = intervals.number([intervals.group_of(e) for e in scored.annotations.examples])
+    groups = intervals.number([splits.group_of(e) for e in scored.annotations.examples])
     values = metrics.average_precisions(scores, own)  # (N,)
     replicates = [
         metrics.average_precisions(scores[some], own[some])

@@ -22,8 +22,6 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from actionclip.data.annotations import Example
-
 MIN_GROUPS = 3
 """Two groups vary by one number, and an interval from it is all of 0…1."""
 MIN_EQUAL_GROUPS = 2.0
@@ -41,11 +39,6 @@ class Interval:
     value: float
     low: float | None
     high: float | None
-
-
-def group_of(example: Example) -> str:
-    """Name what an example is left out together with: its group, or all parts of its video."""
-    return example.group if example.group is not None else str(example.video)
 
 
 def number(groups: Sequence[str]) -> Int[Tensor, " V"]:

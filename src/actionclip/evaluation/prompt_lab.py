@@ -18,6 +18,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from actionclip.core.cache import Progress
+from actionclip.data import splits
 from actionclip.data.annotations import Annotations, Split
 from actionclip.data.clips import Sampling
 from actionclip.evaluation import intervals, metrics, protocols, scoring
@@ -93,7 +94,7 @@ def run(
     ]
     scores = torch.stack([scored.scores for scored in by_template], dim=1)  # (V, K, N)
     examples = clips.annotations.examples
-    groups = [intervals.group_of(example) for example in examples]
+    groups = [splits.group_of(example) for example in examples]
     lab = compare(scores, by_template[0].truth, groups, model.templates)
     tested = ", ".join(protocol.annotations.splits)
     return replace(lab, selection=model.selection.describe(examples, tested))
@@ -110,7 +111,7 @@ def compare(
     Args:
         scores: of every label by every template.
         truth: the label index of each clip.
-        groups: of clips that are near copies; see `intervals.group_of`.
+        groups: of clips that are near copies; see `splits.group_of`.
         templates: in the order of the scores.
 
     Raises:
