@@ -59,7 +59,7 @@ def evaluate(
     ] = None,
     as_json: options.AsJson = False,
     report: Annotated[
-        Path | None, typer.Option(metavar="FILE.html", help="Write a page to look at.")
+        Path | None, typer.Option(metavar="FILE.html", help="Write an HTML page.")
     ] = None,
     markdown: Annotated[
         Path | None, typer.Option(metavar="FILE.md", help="Write the numbers as text.")

@@ -105,9 +105,9 @@ def _numbers(comparison: Comparison) -> Table:
     for name in (comparison.before, comparison.after, "difference"):
         table.add_column(display.markup(name), justify="right")
     for name, (one, other) in comparison.metrics.items():
-        told = (
+        cells = (
             f"{wording.percent(interval.value, chosen)}\n{wording.around(interval)}"
             for interval, chosen in zip((one, other), comparison.selections, strict=True)
         )
-        table.add_row(wording.METRICS[name], *told, f"{100 * (other.value - one.value):+.1f}")
+        table.add_row(wording.METRICS[name], *cells, f"{100 * (other.value - one.value):+.1f}")
     return table

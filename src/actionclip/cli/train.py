@@ -133,9 +133,9 @@ def _suggested(
     from actionclip.training import data as training_data
     from actionclip.training import recipe as recipes
 
-    kept = output / "recipe.toml"
-    if kept.is_file():
-        return kept.read_text(encoding="utf-8")
+    recipe = output / "recipe.toml"
+    if recipe.is_file():
+        return recipe.read_text(encoding="utf-8")
     has_gpu = device != "cpu" and torch.cuda.is_available()
     chosen = {"path": str(data), "videos": str(videos) if videos else None, "labels": labels}
     chosen = recipes.Data(**{key: value for key, value in chosen.items() if value is not None})
@@ -168,5 +168,5 @@ def _print_result(output: Path) -> None:
         print(f"mixtures of start and best; {score} on {source} best:")
     for row in mixtures:
         share, *scores = row.items()
-        told = "  ".join(f"{name} {value:.1%}" for name, value in scores)
-        print(f"{share[1]:.0%} of the way from start to best: {told}")
+        metrics = "  ".join(f"{name} {value:.1%}" for name, value in scores)
+        print(f"{share[1]:.0%} of the way from start to best: {metrics}")

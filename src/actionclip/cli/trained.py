@@ -66,10 +66,10 @@ def subject(
 
 def _task_of_run(checkpoint: Path, *, needs_labels: bool) -> Task:
     """Read what an old checkpoint does not store from its run's recipe and data."""
-    kept = checkpoint.parent / "recipe.toml"
-    if not (checkpoint.is_dir() and kept.is_file()):
+    path = checkpoint.parent / "recipe.toml"
+    if not (checkpoint.is_dir() and path.is_file()):
         return Task()
-    recipe = recipes.read(kept)
+    recipe = recipes.read(path)
     labels: tuple[str, ...] = ()
     if needs_labels:
         data = recipe.data.path

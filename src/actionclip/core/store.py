@@ -208,11 +208,11 @@ class Store:
             key=lambda file: file.used_at,
         )
         total = sum(file.num_bytes for file in files)
-        kept = {self.path(name) for name in protected}
+        needed = {self.path(name) for name in protected}
         for file in files:
             is_unfinished = file.path.name.startswith(".unfinished")
             is_abandoned = is_unfinished and now - file.used_at > _ABANDONED_SECONDS
-            is_too_much = total > self._limit and not is_unfinished and file.path not in kept
+            is_too_much = total > self._limit and not is_unfinished and file.path not in needed
             if is_abandoned or is_too_much:
                 self._remove(file.path)
                 total -= file.num_bytes

@@ -1,1 +1,1 @@
-"""Any folder, list or benchmark becomes clips and labels. Knows no recognizer, no training."""
+"""Any folder, list or benchmark becomes clips and labels."""

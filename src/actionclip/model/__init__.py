@@ -1,1 +1,1 @@
-"""Tensors become embeddings. Knows no files but checkpoints, no seconds."""
+"""Tensors become embeddings; checkpoints, and the weights of other projects."""

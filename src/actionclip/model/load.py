@@ -1,4 +1,4 @@
-"""A name or a path becomes a checkpoint, whoever wrote the files.
+"""A name or a path becomes a checkpoint, in the layout of any project.
 
 | name or path | is read as |
 | --- | --- |

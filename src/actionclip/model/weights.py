@@ -3,7 +3,7 @@
 safetensors holds numbers only. A pickle (.pt, .pth, .bin) is a program that builds objects: it is
 read by torch's own reader with `weights_only=True`, which builds tensors and refuses all else.
 Where it refuses, `pickles` reads the tensors and leaves the rest, running nothing either; a file
-that names what only an attack needs is refused as a whole. Knows no models.
+that names what only an attack needs is refused as a whole.
 """
 
 from __future__ import annotations

@@ -113,8 +113,8 @@ def check(model: ActionCLIP) -> None:
     prompts = [name for name in ("shift", "joint") if getattr(model.config, name)]
     if prompts:
         raise ValueError(
-            f"the vision tower of this model looks at several frames at once (visual prompt "
-            f"{prompts[0]!r}), so that no frame can be kept for the next window; for timelines "
+            f"the vision tower of this model sees several frames at once (visual prompt "
+            f"{prompts[0]!r}), so that no frame can be cached for the next window; for timelines "
             "take a model that has only a temporal head"
         )
 

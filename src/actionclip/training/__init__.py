@@ -1,1 +1,1 @@
-"""A recipe and a data set become a trained checkpoint. Knows no surface and no protocol."""
+"""A recipe and a data set become a trained checkpoint."""

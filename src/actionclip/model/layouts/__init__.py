@@ -1,1 +1,1 @@
-"""Weights in the layouts of others become contents of our checkpoints. Knows no network."""
+"""The weight files of other projects become checkpoints."""
