@@ -7,10 +7,12 @@ the first document: it takes a fifth of a second, and `lite` has no document to 
 from __future__ import annotations
 
 import difflib
+import functools
 import json
 from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
 if TYPE_CHECKING:
+    from pydantic import TypeAdapter
     from pydantic_core import ErrorDetails
 
 Value = TypeVar("Value")
@@ -30,13 +32,21 @@ def read(kind: type[Value], document: object, where: str) -> Value:
     Raises:
         ValueError: a key is unknown or missing, or a value is impossible; names each.
     """
-    from pydantic import TypeAdapter, ValidationError
+    from pydantic import ValidationError
 
     try:  # from JSON, because a strict tuple does not accept a list of Python
-        return TypeAdapter(kind).validate_json(json.dumps(document))
+        return _adapter(kind).validate_json(json.dumps(document))
     except ValidationError as error:
         complaints = "; ".join(_complaint(detail, kind) for detail in error.errors())
         raise ValueError(f"{where}: {complaints}") from error
+
+
+@functools.cache
+def _adapter(kind: type[Value]) -> TypeAdapter[Value]:
+    """Return what validates a type; making it takes longer than reading a checkpoint's config."""
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(kind)
 
 
 def _complaint(detail: ErrorDetails, kind: type) -> str:

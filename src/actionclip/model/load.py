@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
+import time
 from pathlib import Path
 from typing import Any
 
@@ -27,8 +28,8 @@ from actionclip.model.layouts import hub_folder, official, open_clip
 
 WEIGHT_FILES = (".pt", ".pth", ".bin", ".safetensors", ".ckpt", ".pyth")
 _SHARD = re.compile(r".*-\d{5}-of-\d{5}\.(safetensors|bin)|.*\.index\.json")
-_MAX_READS = 5
-"""Of a checkpoint that is replaced each time while it is read."""
+_RETRY_SECONDS = 30.0
+"""How long a checkpoint is read again that is replaced each time meanwhile."""
 
 
 def find(name_or_path: str | Path) -> Checkpoint:
@@ -80,7 +81,8 @@ def _has_weights(encoder: str) -> bool:
 
 def _read_folder(folder: Path) -> Checkpoint:
     """Read a directory; again if it is replaced meanwhile, so that its files belong together."""
-    for attempt in range(1, _MAX_READS + 1):
+    give_up = time.monotonic() + _RETRY_SECONDS
+    while True:
         before = _inode(folder)
         try:
             if checkpoint.is_checkpoint(folder):
@@ -88,12 +90,13 @@ def _read_folder(folder: Path) -> Checkpoint:
             else:
                 found = _read_foreign_folder(folder)
         except (OSError, ValueError):
-            if _inode(folder) == before or attempt == _MAX_READS:
+            if _inode(folder) == before or time.monotonic() > give_up:
                 raise
         else:
             if _inode(folder) == before:
                 return found
-    raise OSError(f"{folder}: is replaced again and again while it is read; load it later")
+            if time.monotonic() > give_up:
+                raise OSError(f"{folder}: is replaced each time while it is read; load it later")
 
 
 def _inode(folder: Path) -> tuple[int, ...] | None:
