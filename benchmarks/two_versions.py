@@ -38,6 +38,7 @@ path = "{data}"
 templates = "bare"
 [optim]
 epochs = {epochs}
+warmup_epochs = 0
 batch_size = 16
 """
 FROM_FEATURES = """
@@ -148,6 +149,7 @@ def main() -> None:
     parser.add_argument("--clips", type=int, default=200)
     parser.add_argument("--minutes", type=float, default=10)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--only", default="", help="cases whose name has this in it")
     parser.add_argument("--videos", type=Path, help="where the videos are kept, or will be")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
@@ -158,7 +160,8 @@ def main() -> None:
             Path(temporary, name).mkdir()
         print("| case | seconds | ratio | processor | ratio | MB | ratio | same result |")
         print("|---|---|---|---|---|---|---|---|")
-        for case in cases(folder, options.clips, options.minutes):
+        chosen = cases(folder, options.clips, options.minutes)
+        for case in (case for case in chosen if options.only in case.name):
             runs: dict[str, list[Measurement]] = {name: [] for name in versions}
             for number in range(options.rounds):
                 for name in sorted(versions, reverse=number % 2 == 1):
