@@ -126,7 +126,7 @@ def with_none(
     num_labels = label_logits.shape[-1]
     labels = label_logits / temperature - math.log(num_labels)
     none = (background_logits + margin) / temperature
-    scores = torch.cat([labels, none[..., None]], dim=-1).softmax(dim=-1).mean(dim=1)  # (B, N + 1)
+    scores = mean_scores(torch.cat([labels, none[..., None]], dim=-1))  # (B, N + 1)
     return scores[:, :-1], scores[:, -1]
 
 
@@ -159,16 +159,13 @@ def rank(
     ranked = [Prediction(labels[place], values[place]) for place in ranking]
     if threshold is None:
         return ranked
-    return [
-        prediction
-        for prediction in ranked
-        if prediction.score
-        >= (
-            calibration.threshold_of(label_text.clean(prediction.label))
-            if threshold == "auto"
-            else threshold
-        )
-    ]
+
+    def least(label: str) -> float:
+        if threshold == "auto":
+            return calibration.threshold_of(label_text.clean(label))
+        return threshold
+
+    return [prediction for prediction in ranked if prediction.score >= least(prediction.label)]
 
 
 def check_threshold(threshold: Threshold | None) -> None:
