@@ -1,3 +1,4 @@
+import copy
 from collections.abc import Callable
 from pathlib import Path
 
@@ -97,6 +98,12 @@ def test_new_heads_and_positions_are_made_on_the_device_of_the_model(tiny_model:
     model = tiny_model.to("meta")  # stands for a GPU
     model._set_visual_prompts("transformer", None, None, joint=True, head_initialisation="identity")
     assert {parameter.device.type for parameter in model.parameters()} == {"meta"}
+
+
+def test_a_new_head_is_in_the_mode_of_the_model(tiny_model: ActionCLIP):
+    for model in (tiny_model.eval(), copy.deepcopy(tiny_model).train()):
+        prompted = model.with_visual_prompts(temporal_head="transformer_cls")
+        assert {module.training for module in prompted.modules()} == {model.training}
 
 
 @pytest.mark.parametrize("prompt", ["shift", "joint"])

@@ -177,7 +177,7 @@ class ActionCLIP(nn.Module):
                 with torch.no_grad():
                     head.start_as_identity()
             self._untrained_head = None if identity else _first_numbers(head)
-            self.temporal_head = head.to(self.logit_scale.device)
+            self.temporal_head = head.to(self.logit_scale.device).train(self.training)
         self.config = config
 
     def in_precision(self, precision: str) -> ActionCLIP:
