@@ -51,6 +51,13 @@ def test_a_timeline_is_that_of_a_cpu(name: str, moving_square: Path):
     assert [m.score for m in found] == pytest.approx([m.score for m in expected], abs=1e-4)
 
 
+def test_texts_are_those_of_a_cpu(name: str):
+    texts = ["moving left", "a video of a person who is moving right", "still"]
+    expected = ActionCLIP.load(name).embed_texts(texts)
+    found = ActionCLIP.load(name, device="cuda").embed_texts(texts)
+    torch.testing.assert_close(found.cpu(), expected, atol=1e-5, rtol=0)
+
+
 def test_bf16_changes_embeddings_little(tiny_clip: Path):
     clips = torch.rand(3, 4, 3, 16, 16)
     exact = encode.embed_clips(ActionCLIP.load(tiny_clip), clips)

@@ -37,7 +37,7 @@ class MiniLM(nn.Module):
         self.token_embedding = nn.Embedding.from_pretrained(vectors, freeze=False)
         self.position_embedding = nn.Embedding(_NUM_POSITIONS, WIDTH)
         self.embedding_norm = nn.LayerNorm(WIDTH, _LAYER_NORM_EPS)
-        layer = nn.TransformerEncoderLayer(
+        layer = _ExactLayer(
             d_model=WIDTH,
             nhead=12,
             dim_feedforward=4 * WIDTH,
@@ -55,6 +55,24 @@ class MiniLM(nn.Module):
         tokens = self.layers(self.embedding_norm(tokens), src_key_padding_mask=padding)
         is_word = (~padding).unsqueeze(-1)
         return (tokens * is_word).sum(dim=1) / is_word.sum(dim=1)  # (N, D)
+
+
+class _ExactLayer(nn.TransformerEncoderLayer):
+    """A layer that computes GELU itself on a GPU, where torch's fused kernel takes tanh for it.
+
+    That kernel moves scores by 4e-4. The one for CPUs is exact, and saves 8 % of the time.
+    """
+
+    def forward(
+        self,
+        src: Float[Tensor, "N L D"],
+        src_mask: Tensor | None = None,
+        src_key_padding_mask: Tensor | None = None,
+        is_causal: bool = False,
+    ) -> Float[Tensor, "N L D"]:
+        """Compute the layer, as `nn.TransformerEncoderLayer` does."""
+        self.activation_relu_or_gelu = 0 if src.is_cuda else 2  # 2: may be fused, as GELU
+        return super().forward(src, src_mask, src_key_padding_mask, is_causal)
 
 
 def from_bert(weights: dict[str, Tensor]) -> dict[str, Tensor]:
