@@ -23,6 +23,7 @@ from actionclip.cli.experiment import experiment
 from actionclip.cli.prompts import prompts
 from actionclip.cli.recognize import recognize
 from actionclip.cli.report import report
+from actionclip.cli.serve import serve
 from actionclip.cli.timeline import timeline
 from actionclip.cli.train import train
 from actionclip.cli.watch import watch
@@ -31,6 +32,7 @@ COMMANDS: dict[str, Callable[..., None] | typer.Typer] = {
     "recognize": recognize,
     "timeline": timeline,
     "watch": watch,
+    "serve": serve,
     "train": train,
     "evaluate": evaluate,
     "prompts": prompts,

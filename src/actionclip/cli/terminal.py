@@ -52,13 +52,13 @@ def error(message: object) -> None:
 
 
 @contextmanager
-def extra(purpose: str) -> Iterator[None]:
+def extra(purpose: str, name: str = "train") -> Iterator[None]:
     """Turn a missing module into an error that names the extra, for the program to print."""
     try:
         yield
     except ModuleNotFoundError as error:
         raise ModuleNotFoundError(
-            f"{purpose} {error.name}: pip install 'actionclip[train]'"
+            f"{purpose} {error.name}: pip install 'actionclip[{name}]'"
         ) from error
 
 
