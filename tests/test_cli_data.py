@@ -72,6 +72,13 @@ def test_stick_figures_are_made_and_checked(run, tmp_path):
     assert json.loads(run("check", folder, "--json")[1])["ok"] is True
 
 
+def test_stick_pictures_are_made_and_checked(run, tmp_path):
+    folder = tmp_path / "pictures"
+    status, _, err = run("make", "stick-pictures", folder, "--pictures", 6)
+    assert (status, "6 pictures" in err) == (0, True)
+    assert json.loads(run("check", folder / "annotations.csv", "--json")[1])["ok"] is True
+
+
 def test_a_folder_that_is_not_empty_is_left_alone(run, folder):
     before = sorted(folder.rglob("*"))
     status, _, err = run("make", "stick-figures", folder)

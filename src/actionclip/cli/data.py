@@ -99,3 +99,17 @@ def stick_figures(
             folder, clips_per_action, seed, multi_label=multi_label, on_clip=count
         )
     terminal.note(f"{num_clips} clips are in {folder}")
+
+
+@make.command()
+def stick_pictures(
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="To be made.")],
+    num_pictures: Annotated[int, typer.Option("--pictures", min=3, help="How many.")] = 2000,
+    seed: Annotated[int, typer.Option(help="Another seed draws other pictures.")] = 0,
+) -> None:
+    """Draw pictures of figures, and write captions of what each shows."""
+    from actionclip.data.stick_figures import pictures
+
+    with terminal.counter("drawing", "pictures") as count:
+        pictures.make(folder, num_pictures, seed, on_picture=count)
+    terminal.note(f"{num_pictures} pictures and their captions are in {folder}")

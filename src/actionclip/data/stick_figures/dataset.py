@@ -24,6 +24,7 @@ from functools import partial
 from itertools import product
 from multiprocessing import get_context
 from pathlib import Path, PurePosixPath
+from typing import TypeVar
 
 import av
 import numpy as np
@@ -32,6 +33,9 @@ from av.codec.context import Flags
 from actionclip import atomic_write
 from actionclip.data.stick_figures import film, motions
 from actionclip.data.stick_figures.film import Frames
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 SPLITS = ("train", "test", "val", "train", "train", "test", "train", "train", "train", "train")
 """Of the clips of an action, over and over: a set of three clips an action has all the splits."""
@@ -105,14 +109,11 @@ def make(
     Raises:
         ValueError: the folder holds something, or a number makes no sense.
     """
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise ValueError(f"{folder} is not an empty folder: name a new one for the data set")
+    check_new(folder, seed)
     if clips_per_action < 3:
         raise ValueError(
             f"clips per action is {clips_per_action}: needs 3 or more, one for each split"
         )
-    if seed < 0:
-        raise ValueError(f"seed is {seed}: needs 0 or more")
     clips = plan(clips_per_action, multi_label)
     folder = folder.resolve()
     folder.parent.mkdir(parents=True, exist_ok=True)
@@ -124,19 +125,38 @@ def make(
     return len(clips)
 
 
+def check_new(folder: Path, seed: int) -> None:
+    """Refuse a folder that holds something, and a seed below 0.
+
+    Raises:
+        ValueError: names which of them.
+    """
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise ValueError(f"{folder} is not an empty folder: name a new one for the data set")
+    if seed < 0:
+        raise ValueError(f"seed is {seed}: needs 0 or more")
+
+
 def write_clips(
     clips: Sequence[Clip], seed: int, folder: Path, num_workers: int | None
 ) -> Generator[None]:
     """Write videos in processes that ignore Ctrl-C; yield after every video, in order."""
     for parent in {(folder / clip.path).parent for clip in clips}:
         parent.mkdir(parents=True, exist_ok=True)
+    yield from in_processes(partial(_write_clip, seed=seed, folder=folder), clips, num_workers)
+
+
+def in_processes(
+    function: Callable[[Item], Result], items: Sequence[Item], num_workers: int | None
+) -> Generator[Result]:
+    """Call a function for every item in processes that ignore Ctrl-C; yield results in order."""
     pool = ProcessPoolExecutor(
         num_workers or os.cpu_count(),
         mp_context=get_context("spawn"),
         initializer=partial(signal.signal, signal.SIGINT, signal.SIG_IGN),
     )
     try:
-        yield from pool.map(partial(_write_clip, seed=seed, folder=folder), clips, chunksize=4)
+        yield from pool.map(function, items, chunksize=4)
     finally:
         pool.shutdown(cancel_futures=True)
 

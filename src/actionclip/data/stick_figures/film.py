@@ -53,9 +53,9 @@ def film(labels: tuple[str, ...], rng: Generator) -> Frames:
 
     seen = np.concatenate([joint.points() for joint in joints] + chair)
     camera = aim(rng, seen)
-    palette = _choose_colours(rng)
+    palette = choose_colours(rng)
     horizon = round(camera.origin[1] - rng.uniform(0.08, 0.3) * camera.scale)
-    room = _paint_room(rng, palette, *figure.STAGE, horizon)
+    room = paint_room(rng, palette, *figure.STAGE, horizon)
     return np.stack(
         [
             figure.draw_frame(room, camera, palette, body, joint, chair, shake)
@@ -86,15 +86,15 @@ def _shake(rng: Generator) -> list[tuple[float, float]]:
     return [(x, y) for x, y in rng.uniform(0, MARGIN) * waves]
 
 
-def _choose_colours(rng: Generator) -> Palette:
+def choose_colours(rng: Generator) -> Palette:
     """Draw a palette: clothes of several colours or of one, a light or a dark wall."""
     dark = rng.uniform() < 0.3
     backdrop = (0.22, 0.42) if dark else (0.8, 0.97)
     clothes = (0.72, 1.0) if dark else (0.3, 0.85)
-    wall = _colour(rng, (0.02, 0.24), backdrop)
-    floor = _colour(rng, (0.05, 0.25), (backdrop[0] - 0.12, backdrop[1] - 0.15))
+    wall = colour(rng, (0.02, 0.24), backdrop)
+    floor = colour(rng, (0.05, 0.25), (backdrop[0] - 0.12, backdrop[1] - 0.15))
     skin = _mix((255, 222, 190), (110, 70, 45), rng.uniform())
-    shirt, trousers = (_colour(rng, (0.45, 0.95), clothes) for _ in range(2))
+    shirt, trousers = (colour(rng, (0.45, 0.95), clothes) for _ in range(2))
     if plain := rng.uniform() < 0.2:
         trousers = shirt
     return Palette(
@@ -102,17 +102,17 @@ def _choose_colours(rng: Generator) -> Palette:
         floor=floor,
         line=(238, 238, 228) if dark else (38, 36, 40),
         shadow=_mix(floor, (0, 0, 0), 0.25),
-        chair=_colour(rng, (0.3, 0.7), clothes),
+        chair=colour(rng, (0.3, 0.7), clothes),
         skin=skin,
         hair=_mix((235, 200, 120), (25, 18, 15), rng.uniform()),
         shirt=shirt,
         sleeves=shirt if plain or rng.uniform() < 0.6 else skin,
         trousers=trousers,
-        shoes=_colour(rng, (0.1, 0.9), clothes),
+        shoes=colour(rng, (0.1, 0.9), clothes),
     )
 
 
-def _paint_room(
+def paint_room(
     rng: Generator, palette: Palette, width: int, height: int, horizon: int
 ) -> Image.Image:
     """Paint wall and floor; the floor begins `horizon` pixels below the top."""
@@ -156,8 +156,9 @@ def _texture(rng: Generator, wall: Image.Image, colour: Colour) -> Image.Image:
     return Image.composite(other, wall, mask.resize(wall.size))
 
 
-def _colour(rng: Generator, saturation: Range, value: Range) -> Colour:
-    hsv = rng.uniform(), rng.uniform(*saturation), rng.uniform(*value)
+def colour(rng: Generator, saturation: Range, value: Range, *, hue: float | None = None) -> Colour:
+    """Draw a colour, of any hue (0…1, around the circle) unless one is given."""
+    hsv = rng.uniform() if hue is None else hue % 1, rng.uniform(*saturation), rng.uniform(*value)
     red, green, blue = (round(255 * part) for part in colorsys.hsv_to_rgb(*hsv))
     return red, green, blue
 
@@ -169,5 +170,6 @@ def _shade(rng: Generator, colour: Colour, most: float) -> Colour:
 
 
 def _mix(start: Colour, end: Colour, weight: float) -> Colour:
+    """Interpolate from one colour (weight 0) to another (weight 1)."""
     red, green, blue = (round(a + weight * (b - a)) for a, b in zip(start, end, strict=True))
     return red, green, blue
