@@ -126,6 +126,49 @@ def test_one_unreadable_video_does_not_stop_the_rest(run, moving_square, tmp_pat
     assert "1 of 2 videos could not be read" in outcome.err
 
 
+def test_a_missing_path_is_an_answer_and_the_other_videos_follow(run, moving_square, tmp_path):
+    missing = str(tmp_path / "missing.mp4")
+    outcome = run("recognize", moving_square, missing, *LABELS, "--jsonl", "--top", 1)
+    why = f"{missing}: no such file or folder; check the path"
+    first, second = [json.loads(line) for line in outcome.out.splitlines()]
+    assert first == {"video": missing, "error": why}
+    assert second["video"] == str(moving_square)
+    (prediction,) = second["predictions"]
+    assert prediction["label"] in LABELS
+    assert outcome.status == 2
+    assert f"error: {why}\nerror: 1 of 2 videos could not be read\n" in outcome.err
+
+
+def test_where_every_path_is_missing_each_is_named_and_no_model_is_loaded(run):
+    outcome = run("recognize", "a.mp4", "b.mp4", *LABELS, "--json", "--model", "no/such-model")
+    assert outcome.status == 2
+    assert outcome.out == ""
+    assert outcome.err.splitlines() == [
+        "error: a.mp4: no such file or folder; check the path",
+        "error: b.mp4: no such file or folder; check the path",
+        "error: 2 of 2 videos could not be read",
+    ]
+
+
+def test_lines_of_json_hold_what_the_one_document_holds(run, moving_square, tmp_path):
+    other, broken = tmp_path / "other.mp4", tmp_path / "broken.mp4"
+    shutil.copy(moving_square, other)
+    broken.write_text("no video at all")
+    videos = (moving_square, broken, other)
+    lines = [
+        json.loads(line) for line in run("recognize", *videos, *LABELS, "--jsonl").out.splitlines()
+    ]
+    assert [line["video"] for line in lines] == list(map(str, videos))
+    assert str(broken) in lines.pop(1)["error"]
+    assert lines == json.loads(run("recognize", *videos, *LABELS, "--json").out)["results"]
+
+
+def test_two_forms_of_json_at_once_are_refused(run, moving_square):
+    outcome = run("recognize", moving_square, *LABELS, "--json", "--jsonl")
+    assert outcome.status == 2
+    assert outcome.err == "error: --jsonl: --json is given too; give one or the other\n"
+
+
 def test_the_report_is_one_page_with_frames_and_no_outside_resource(run, moving_square, tmp_path):
     report = tmp_path / "report.html"
     outcome = run("recognize", moving_square, "a <b>bold</b> move", "swimming", "--report", report)

@@ -36,9 +36,15 @@ def recognize(
     ] = None,
     top: Annotated[
         int | None,
-        typer.Option(min=1, help="How many labels to show: 5, or all of them with --json."),
+        typer.Option(min=1, help="How many labels to show: 5, or all of them in JSON."),
     ] = None,
     as_json: options.AsJson = False,
+    as_jsonl: Annotated[
+        bool,
+        typer.Option(
+            "--jsonl", help="Print a line of JSON for each video, as soon as it is known."
+        ),
+    ] = False,
     report: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Write an HTML page with frames and scores."),
@@ -59,10 +65,25 @@ def recognize(
     names, sentences = options.read_question(
         labels, arguments[num_paths:], templates, model or options.DEFAULT_MODEL
     )
-    videos = [path for argument in arguments[:num_paths] for path in files.find(Path(argument))]
+    if as_json and as_jsonl:
+        raise ValueError("--jsonl: --json is given too; give one or the other")
     least = terminal.score(threshold) if threshold is not None else None
     if report:
         atomic_write.check_folder(report)
+    videos: list[Path] = []
+    unread: list[tuple[str, str]] = []
+    for argument in arguments[:num_paths]:
+        try:
+            videos += files.find(Path(argument))
+        except (FileNotFoundError, ValueError) as error:
+            if num_paths == 1:
+                raise
+            unread.append((argument, str(error)))
+            if as_jsonl:
+                _print_line({"video": argument, "error": str(error)})
+    num_missing = len(unread)
+    if not videos:
+        _end(unread, num_missing)
     if model is None:
         terminal.note(
             "using the small embedded model `lite`;"
@@ -82,7 +103,6 @@ def recognize(
         terminal.note("a single label always scores 1; give others to compare it with")
     results: list[dict[str, object]] = []
     sections: list[html.Section] = []
-    failures: list[str] = []
     with terminal.counter("embedding labels", "prompts") as count:
         recognizer.embed_labels(names, sentences, count)
     with terminal.progress("videos") as progress:
@@ -91,28 +111,41 @@ def recognize(
         )
         for answer in progress.track(answers, total=len(videos), description="recognizing"):
             if answer.error is not None:
-                failures.append(answer.error)
+                unread.append((str(answer.video), answer.error))
+                if as_jsonl:
+                    _print_line({"video": str(answer.video), "error": answer.error})
                 continue
             path, predictions = answer.video, answer.predictions
             if answer.frames is not None:
                 sections.append(html.section(str(path), answer.frames, predictions[: top or 10]))
+            shown = [vars(prediction) for prediction in predictions[:top]]
             if as_json:
-                shown = [vars(prediction) for prediction in predictions[:top]]
                 results.append({"video": str(path), "predictions": shown})
+            elif as_jsonl:
+                _print_line({"video": str(path), "predictions": shown})
             else:
                 _print_table(path, predictions[: top or 5])
-    if as_json and not (failures and not results):
+    if as_json and not (unread and not results):
         print(display.to_json({"results": results}, indent=2))
     if report and sections:
         page = html.recognition(sections, model, len(names), has_threshold=least is not None)
         atomic_write.write_text(report, page)
         terminal.note(f"the report is in {report}")
-    for failure in failures:
-        terminal.error(failure)
-    if failures:
-        if len(videos) > 1:
-            terminal.error(f"{len(failures)} of {len(videos)} videos could not be read")
+    _end(unread, len(videos) + num_missing)
+
+
+def _end(unread: Sequence[tuple[str, str]], num_videos: int) -> None:
+    """Print why videos could not be read, and leave the program if any could not."""
+    for _, error in unread:
+        terminal.error(error)
+    if unread:
+        if num_videos > 1:
+            terminal.error(f"{len(unread)} of {num_videos} videos could not be read")
         raise typer.Exit(2)
+
+
+def _print_line(fields: dict[str, object]) -> None:
+    print(display.to_json(fields), flush=True)
 
 
 def _count_paths(arguments: Sequence[str]) -> int:
