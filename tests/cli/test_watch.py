@@ -87,6 +87,7 @@ def test_a_signal_ends_what_is_open_with_status_0(start, tmp_path, moving_square
     [
         (("nowhere.mp4", "knitting"), "nowhere.mp4: no such file"),
         (("ftp://host/video", "knitting"), "ftp://: such addresses are not opened"),
+        (("987", "knitting"), "/dev/video987: no such file or device"),
         (("-",), "label"),
         (("-", "knitting", "--rate", "0"), "frames_per_second"),
     ],

@@ -277,3 +277,16 @@ def test_a_pipe_whose_clock_jumps_has_the_frames_of_a_file_that_holds_the_same(f
         frames, why = read(f"pipe:{cat.stdout.fileno()}")
     assert why == ""
     assert np.array_equal(frames, expected)
+
+
+def test_a_number_is_the_camera_of_this_number(monkeypatch):
+    monkeypatch.setattr("sys.platform", "darwin")
+    monkeypatch.setattr("actionclip.video.connection.formats_available", {"avfoundation"})
+    address = parse_address("1")
+    assert (address.kind, address.format, address.url) == ("camera", "avfoundation", "1")
+
+
+def test_a_file_that_is_called_by_a_number_is_no_camera(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    Path("0").touch()
+    assert parse_address("0").kind == "file"

@@ -21,7 +21,7 @@ def watch(
     source: Annotated[
         str,
         typer.Argument(
-            help="A video, a camera (/dev/video0), rtsp://, http(s):// or udp://, a pipe (-).",
+            help="A video, a camera (0 or /dev/video0), rtsp://, http(s):// or udp://, a pipe (-).",
             show_default=False,
         ),
     ],

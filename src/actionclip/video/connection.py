@@ -37,6 +37,8 @@ _OPTIONS = {
     "udp": {"overrun_nonfatal": "1"},  # packets that come too fast are dropped
 }
 _CAMERAS = ("avfoundation", "dshow")  # FFmpeg's names for the cameras of macOS and Windows
+_NUMBERED = {"linux": "/dev/video{}", "darwin": "avfoundation:{}"}
+"""The camera of a number, as `watch 0` means it."""
 _PIPE = re.compile(r"(?:pipe:|/dev/fd/|/proc/self/fd/)(\d+)")
 
 
@@ -66,12 +68,16 @@ class Address:
 def parse_address(text: str) -> Address:
     """Parse the path of a file, a FIFO or a camera, an `rtsp://host/stream`, or `-` for stdin.
 
+    A number alone is the camera of this number (Linux, macOS), unless a file is called so.
+
     Raises:
         FileNotFoundError: there is no such file.
         ValueError: it cannot be watched.
     """
     if match := _PIPE.fullmatch("pipe:0" if text in ("-", "/dev/stdin") else text):
         return Address(text, "pipe", f"pipe:{match[1]}", "pipe", descriptor=int(match[1]))
+    if re.fullmatch(r"[0-9]{1,3}", text) and sys.platform in _NUMBERED and not Path(text).exists():
+        text = _NUMBERED[sys.platform].format(int(text))
     scheme, separator, rest = text.partition(":")
     if separator and scheme in _CAMERAS:
         return _camera(text, scheme, rest)
