@@ -1,0 +1,155 @@
+"""Can the project's own training pre-train a CLIP from nothing? Pictures and captions are drawn.
+
+    python benchmarks/small_clip.py FOLDER --pictures 6000 --epochs 4
+
+A CLIP of two million parameters (64 pixels, four blocks of 160; texts: three blocks of 128) with
+random weights, and a tokenizer learned from the captions, is written in the layout of
+`transformers`. `actionclip train` then matches pictures with captions by CLIP's own loss, and
+`actionclip evaluate` names the poses of the test pictures, whose names it knows from captions only.
+Everything lies in FOLDER; a run that was stopped continues.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import torch
+from tokenizers import Tokenizer, pre_tokenizers
+from tokenizers.trainers import BpeTrainer
+from transformers import CLIPConfig, CLIPModel
+
+from actionclip.model.encoders import clip_tokenizer
+
+PIXELS, PATCH, WIDTH = 64, 8, 128
+NUM_TOKENS = 48
+RECIPE = """
+[model]
+start = {start}
+temporal_head = "mean"
+num_frames = 1
+
+[data]
+path = {captions}
+augmentation = "none"
+num_workers = 1
+
+[prompts]
+templates = "bare"
+
+[loss]
+kind = "one-hot"
+
+[optim]
+epochs = {epochs}
+warmup_epochs = 0.3
+batch_size = 128
+lr = 1e-3
+head_lr_ratio = 1
+weight_decay = 0.1
+clip_norm = 1
+
+[computing]
+seed = {seed}
+precision = "fp32"
+trackers = []
+"""
+
+
+def learn_tokenizer(captions: list[str]) -> Tokenizer:
+    """Learn byte pairs that make the words of the captions."""
+    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+    ends = [letter + "</w>" for letter in alphabet]
+    special = [clip_tokenizer.START, clip_tokenizer.END]
+    pieces = [*alphabet, *ends, *special]
+    learned = clip_tokenizer.from_merges({p: number for number, p in enumerate(pieces)}, [])
+    learned.train_from_iterator(
+        captions,
+        BpeTrainer(
+            vocab_size=1200,
+            end_of_word_suffix="</w>",
+            special_tokens=special,
+            initial_alphabet=alphabet,
+            show_progress=False,
+        ),
+    )
+    model = json.loads(learned.to_str())["model"]
+    vocabulary = dict(model["vocab"])
+    for letter in ends:  # a word may end in any byte
+        vocabulary.setdefault(letter, len(vocabulary))
+    return clip_tokenizer.from_merges(vocabulary, [(a, b) for a, b in model["merges"]])
+
+
+def write_start(folder: Path, captions: list[str], seed: int) -> None:
+    """Write random weights, their configuration and the tokenizer."""
+    tokenizer = learn_tokenizer(captions)
+    config = CLIPConfig(
+        text_config={
+            "vocab_size": tokenizer.get_vocab_size(),
+            "hidden_size": WIDTH,
+            "intermediate_size": 4 * WIDTH,
+            "num_hidden_layers": 3,
+            "num_attention_heads": 4,
+            "max_position_embeddings": NUM_TOKENS,
+            "bos_token_id": tokenizer.token_to_id(clip_tokenizer.START),
+            "eos_token_id": tokenizer.token_to_id(clip_tokenizer.END),
+            "pad_token_id": 0,
+        },
+        vision_config={
+            "hidden_size": 160,
+            "intermediate_size": 640,
+            "num_hidden_layers": 4,
+            "num_attention_heads": 4,
+            "image_size": PIXELS,
+            "patch_size": PATCH,
+        },
+        projection_dim=WIDTH,
+    )
+    torch.manual_seed(seed)
+    CLIPModel(config).save_pretrained(folder)
+    tokenizer.save(str(folder / "tokenizer.json"))
+
+
+def actionclip(*arguments: str | Path | int) -> None:
+    """Run a command of the project."""
+    subprocess.run([sys.executable, "-m", "actionclip.cli", *map(str, arguments)], check=True)
+
+
+def main() -> None:
+    """Draw, train and measure, and say how long each took."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", maxsplit=1)[0])
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--pictures", type=int, default=6000)
+    parser.add_argument("--epochs", type=int, default=4)
+    parser.add_argument("--seed", type=int, default=0)
+    chosen = parser.parse_args()
+    data, start, run = (chosen.folder / name for name in ("pictures", "start", "run"))
+    if not data.is_dir():
+        size = ("--pictures", chosen.pictures, "--seed", chosen.seed)
+        actionclip("data", "make", "stick-pictures", data, *size)
+    captions = data / "captions.csv"
+    if not start.is_dir():
+        with captions.open(encoding="utf-8", newline="") as file:
+            texts = [row["caption"] for row in csv.DictReader(file)]
+        write_start(start, texts, chosen.seed)
+    recipe = chosen.folder / "recipe.toml"
+    paths = {"start": json.dumps(str(start)), "captions": json.dumps(str(captions))}
+    recipe.write_text(RECIPE.format(**paths, epochs=chosen.epochs, seed=chosen.seed))
+    began = time.perf_counter()
+    again = ["--resume"] if run.is_dir() else []
+    actionclip("train", recipe, "--output", run, *again)
+    print(f"trained for {time.perf_counter() - began:.0f} s with {torch.get_num_threads()} threads")
+    for model in (start, run / "last"):
+        actionclip(
+            *("evaluate", "--model", model, "--data", data / "annotations.csv"),
+            *("--protocol", "zero-shot"),
+        )
+
+
+if __name__ == "__main__":
+    main()
