@@ -1,4 +1,5 @@
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -112,6 +113,18 @@ def test_a_folder_gives_each_video_the_answer_it_has_alone(run, moving_square, t
         for one, other in zip(result["predictions"], alone["predictions"], strict=True):
             assert one["label"] == other["label"]
             assert one["score"] == pytest.approx(other["score"], abs=1e-4)
+
+
+def test_a_shell_completes_the_commands():
+    asked = {"_ACTIONCLIP_COMPLETE": "complete_bash", "COMP_WORDS": "actionclip re"}
+    code = "import sys; sys.argv = ['actionclip']; from actionclip.cli import main; main()"
+    ended = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        env={**os.environ, **asked, "COMP_CWORD": "1"},
+    )
+    assert ended.stdout.split() == ["recognize", "report"], ended.stderr
 
 
 def test_one_unreadable_video_does_not_stop_the_rest(run, moving_square, tmp_path):

@@ -66,7 +66,6 @@ def build_app() -> typer.Typer:
     """Return the program with all of `COMMANDS`."""
     app = typer.Typer(
         no_args_is_help=True,
-        add_completion=False,
         pretty_exceptions_enable=False,
         rich_markup_mode=None,  # styled help takes twice as long to start
     )
