@@ -37,7 +37,7 @@ num_frames = 1
 [data]
 path = {captions}
 augmentation = "none"
-num_workers = 1
+num_workers = {workers}
 
 [prompts]
 templates = "bare"
@@ -127,6 +127,7 @@ def main() -> None:
     parser.add_argument("--pictures", type=int, default=6000)
     parser.add_argument("--epochs", type=int, default=4)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--workers", type=int, default=1, help="Processes that read pictures.")
     chosen = parser.parse_args()
     data, start, run = (chosen.folder / name for name in ("pictures", "start", "run"))
     if not data.is_dir():
@@ -139,7 +140,8 @@ def main() -> None:
         write_start(start, texts, chosen.seed)
     recipe = chosen.folder / "recipe.toml"
     paths = {"start": json.dumps(str(start)), "captions": json.dumps(str(captions))}
-    recipe.write_text(RECIPE.format(**paths, epochs=chosen.epochs, seed=chosen.seed))
+    numbers = {"epochs": chosen.epochs, "seed": chosen.seed, "workers": chosen.workers}
+    recipe.write_text(RECIPE.format(**paths, **numbers))
     began = time.perf_counter()
     again = ["--resume"] if run.is_dir() else []
     actionclip("train", recipe, "--output", run, *again)
