@@ -152,6 +152,15 @@ def test_a_missing_path_is_an_answer_and_the_other_videos_follow(run, moving_squ
     assert f"error: {why}\nerror: 1 of 2 videos could not be read\n" in outcome.err
 
 
+def test_a_path_that_the_system_refuses_is_an_answer_too(run, moving_square):
+    too_long = f"{300 * 'x'}.mp4"
+    outcome = run("recognize", too_long, moving_square, *LABELS, "--jsonl")
+    why = f"{too_long}: the name is too long for this system; choose a shorter one"
+    first, second = [json.loads(line) for line in outcome.out.splitlines()]
+    assert first == {"video": too_long, "error": why}
+    assert second["video"] == str(moving_square)
+
+
 def test_where_every_path_is_missing_each_is_named_and_no_model_is_loaded(run):
     outcome = run("recognize", "a.mp4", "b.mp4", *LABELS, "--json", "--model", "no/such-model")
     assert outcome.status == 2

@@ -75,12 +75,13 @@ def recognize(
     for argument in arguments[:num_paths]:
         try:
             videos += files.find(Path(argument))
-        except (FileNotFoundError, ValueError) as error:
+        except (OSError, ValueError) as error:
             if num_paths == 1:
                 raise
-            unread.append((argument, str(error)))
+            why = terminal.in_words(error)
+            unread.append((argument, why))
             if as_jsonl:
-                _print_line({"video": argument, "error": str(error)})
+                _print_line({"video": argument, "error": why})
     num_missing = len(unread)
     if not videos:
         _end(unread, num_missing)

@@ -42,13 +42,18 @@ def progress_line(message: str) -> None:
 
 def error(message: object) -> None:
     """Print an error on one line; one with `lines` on a line each."""
-    if isinstance(message, OSError) and message.filename is not None:
-        path = os.fsdecode(message.filename2 or message.filename)
-        words = (message.strerror or "cannot be used").lower()
-        why = _REFUSALS.get(message.errno or 0, f"{words}; check the path and the disk")
-        message = f"{path}: {why}"
-    for line in getattr(message, "lines", [message]):
+    for line in getattr(message, "lines", [in_words(message)]):
         print(f"error: {display.one_line(line)}", file=sys.stderr)
+
+
+def in_words(error: object) -> str:
+    """Return what is wrong and what to do; for an error of the system, in our words."""
+    if not isinstance(error, OSError) or error.filename is None:
+        return str(error)
+    path = os.fsdecode(error.filename2 or error.filename)
+    words = (error.strerror or "cannot be used").lower()
+    why = _REFUSALS.get(error.errno or 0, f"{words}; check the path and the disk")
+    return f"{path}: {why}"
 
 
 @contextmanager
