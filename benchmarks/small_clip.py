@@ -17,11 +17,12 @@ import json
 import subprocess
 import sys
 import time
+from collections import Counter
+from itertools import pairwise
 from pathlib import Path
 
 import torch
 from tokenizers import Tokenizer, pre_tokenizers
-from tokenizers.trainers import BpeTrainer
 from transformers import CLIPConfig, CLIPModel
 
 from actionclip.model.encoders import clip_tokenizer
@@ -62,27 +63,52 @@ trackers = []
 
 
 def learn_tokenizer(captions: list[str]) -> Tokenizer:
-    """Learn byte pairs that make the words of the captions."""
+    """Learn byte pairs, the most frequent first, until every word of the captions is one token.
+
+    The trainer of `tokenizers` numbers pieces in another order in every process, which would make
+    other weights of the same seed.
+    """
     alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
-    ends = [letter + "</w>" for letter in alphabet]
     special = [clip_tokenizer.START, clip_tokenizer.END]
-    pieces = [*alphabet, *ends, *special]
-    learned = clip_tokenizer.from_merges({p: number for number, p in enumerate(pieces)}, [])
-    learned.train_from_iterator(
-        captions,
-        BpeTrainer(
-            vocab_size=1200,
-            end_of_word_suffix="</w>",
-            special_tokens=special,
-            initial_alphabet=alphabet,
-            show_progress=False,
-        ),
-    )
-    model = json.loads(learned.to_str())["model"]
-    vocabulary = dict(model["vocab"])
-    for letter in ends:  # a word may end in any byte
-        vocabulary.setdefault(letter, len(vocabulary))
-    return clip_tokenizer.from_merges(vocabulary, [(a, b) for a, b in model["merges"]])
+    pieces = [*special, *alphabet, *(letter + "</w>" for letter in alphabet)]
+    plain = clip_tokenizer.from_merges({p: number for number, p in enumerate(pieces)}, [])
+    words: Counter[tuple[str, ...]] = Counter()
+    for caption in captions:
+        word: list[str] = []
+        for piece in plain.encode(caption, add_special_tokens=False).tokens:
+            word.append(piece)
+            if piece.endswith("</w>"):
+                words[tuple(word)] += 1
+                word = []
+    merges: list[tuple[str, str]] = []
+    while pairs := _count_pairs(words):
+        first, second = max(pairs, key=lambda pair: (pairs[pair], pair))
+        merges.append((first, second))
+        merged: Counter[tuple[str, ...]] = Counter()
+        for parts, count in words.items():
+            merged[_merge(parts, first, second)] += count
+        words = merged
+    pieces += dict.fromkeys(first + second for first, second in merges)
+    return clip_tokenizer.from_merges({p: number for number, p in enumerate(pieces)}, merges)
+
+
+def _count_pairs(words: Counter[tuple[str, ...]]) -> Counter[tuple[str, str]]:
+    pairs: Counter[tuple[str, str]] = Counter()
+    for parts, count in words.items():
+        for pair in pairwise(parts):
+            pairs[pair] += count
+    return pairs
+
+
+def _merge(parts: tuple[str, ...], first: str, second: str) -> tuple[str, ...]:
+    """Join each occurrence of a pair, from the left."""
+    joined: list[str] = []
+    for part in parts:
+        if joined and (joined[-1], part) == (first, second):
+            joined[-1] = first + second
+        else:
+            joined.append(part)
+    return tuple(joined)
 
 
 def write_start(folder: Path, captions: list[str], seed: int) -> None:

@@ -1,3 +1,8 @@
+import json
+import os
+import subprocess
+import sys
+
 import small_clip
 import torch
 
@@ -18,6 +23,23 @@ def test_the_start_is_read_as_any_clip_and_knows_the_words_of_the_captions(tmp_p
     assert clip_tokenizer.END not in tokens[1:-1]  # every byte is known
     longest = max(len(tokenizer.encode(caption).ids) for caption in captions)
     assert longest <= small_clip.NUM_TOKENS
+
+
+def test_every_process_learns_the_same_tokenizer():
+    captions = [caption for index in range(40) for caption in pictures.draw(index, 0).captions]
+    code = (
+        "import json, sys, small_clip; "
+        "print(small_clip.learn_tokenizer(json.load(sys.stdin)).to_str())"
+    )
+    learned = subprocess.run(
+        [sys.executable, "-c", code],
+        input=json.dumps(captions),
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.strip()
+    assert learned == small_clip.learn_tokenizer(captions).to_str()
 
 
 def test_the_same_seed_writes_the_same_start(tmp_path):
