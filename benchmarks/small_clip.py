@@ -175,7 +175,7 @@ def main() -> None:
     for model in (start, run / "last"):
         actionclip(
             *("evaluate", "--model", model, "--data", data / "annotations.csv"),
-            *("--protocol", "zero-shot"),
+            *("--protocol", "closed-set"),
         )
 
 
