@@ -31,7 +31,8 @@ def commands() -> str:
     """Return a page with the help of every command."""
     sections = [
         "# Commands\n\nEach page of `--help`, as the program prints it. `--json` prints one "
-        "document on stdout and nothing else there; a mistake is one line on stderr and exit status 2."
+        "document on stdout and nothing else there; a mistake is one line on stderr and exit "
+        "status 2."
     ]
     for path, command in _walk(typer.main.get_command(build_app()), "actionclip"):
         with command.make_context(path, [], resilient_parsing=True) as context:
