@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import itertools
 import logging
+import signal
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -83,6 +84,7 @@ class Loader:
             collate_fn=_collate,
             num_workers=num_workers,
             persistent_workers=num_workers > 0,
+            worker_init_fn=_ignore_signals,
         )
 
     def read(self, batches: Sequence[Sequence[Key]]) -> Iterator[Batch]:
@@ -164,6 +166,12 @@ def split(
     """
     size = max(1, min(batch_size, max_frames // frames_per_sample))
     return [list(keys[start : start + size]) for start in range(0, len(keys), size)]
+
+
+def _ignore_signals(worker: int) -> None:
+    """Leave signals to a group of processes to the one that reads; it ends its workers itself."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
 
 
 def _collate(samples: Sequence[Sample | Damage]) -> _Chunk:
