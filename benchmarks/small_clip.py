@@ -38,6 +38,7 @@ num_frames = 1
 [data]
 path = {captions}
 augmentation = "none"
+hold = true
 num_workers = {workers}
 
 [prompts]
@@ -48,8 +49,8 @@ kind = "one-hot"
 
 [optim]
 epochs = {epochs}
-warmup_epochs = 0.3
-batch_size = 128
+warmup_epochs = 0.8
+batch_size = {batch}
 lr = 1e-3
 head_lr_ratio = 1
 weight_decay = 0.1
@@ -153,6 +154,7 @@ def main() -> None:
     parser.add_argument("--pictures", type=int, default=6000)
     parser.add_argument("--epochs", type=int, default=4)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--batch", type=int, default=512)
     parser.add_argument("--workers", type=int, default=1, help="Processes that read pictures.")
     chosen = parser.parse_args()
     data, start, run = (chosen.folder / name for name in ("pictures", "start", "run"))
@@ -167,6 +169,7 @@ def main() -> None:
     recipe = chosen.folder / "recipe.toml"
     paths = {"start": json.dumps(str(start)), "captions": json.dumps(str(captions))}
     numbers = {"epochs": chosen.epochs, "seed": chosen.seed, "workers": chosen.workers}
+    numbers["batch"] = chosen.batch
     recipe.write_text(RECIPE.format(**paths, **numbers))
     began = time.perf_counter()
     again = ["--resume"] if run.is_dir() else []

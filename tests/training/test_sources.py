@@ -8,7 +8,7 @@ from accelerate.state import AcceleratorState, PartialState
 from actionclip.data import reading
 from actionclip.model.actionclip import ActionCLIP
 from actionclip.training.recipe import Data, Recipe
-from actionclip.training.sources import CachedFeatures, Videos
+from actionclip.training.sources import CachedFeatures, HeldClips, Plan, Videos
 
 
 class Recorder(Videos):
@@ -68,3 +68,42 @@ def test_drawn_views_follow_the_content_and_neither_the_folder_nor_its_other_cli
     _, second = compute(moved)
     for name, features in second.items():
         assert torch.equal(features, first[name])
+
+
+def test_a_held_clip_is_decoded_once_and_is_that_of_testing(squares, tiny_clip, monkeypatch):
+    model = ActionCLIP.load(tiny_clip, device="cpu")
+    chosen = Recipe(data=Data(path=".", num_workers=0, augmentation="none", hold=True))
+    annotations = reading.read(squares).of_split("train")
+    twice = annotations.with_examples([*annotations.examples, *annotations.examples])
+    videos = Videos(twice, model, chosen)
+    decoded = []
+    show = Videos.show
+
+    def shown(self, indices):
+        decoded.extend(indices)
+        return show(self, indices)
+
+    monkeypatch.setattr(Videos, "show", shown)
+    held = HeldClips(videos, lambda *_: None)
+    num_clips = len(annotations.examples)
+    assert decoded == list(range(num_clips))
+    assert held.annotations == twice
+    [(indices, expected)] = Videos(annotations, model, chosen).show([3, 5])
+    plan = Plan((3, 5 + num_clips), (0, 0), (0, 0), (1, 2))
+    [(same, clips)] = held.draw([plan])
+    assert same is plan
+    assert torch.equal(clips, expected)
+    assert torch.equal(torch.cat([rows for _, rows in held.show([3, 5])]), expected)
+
+
+def test_a_damaged_clip_is_not_held(squares, tiny_clip, tmp_path):
+    data = tmp_path / "data"
+    shutil.copytree(squares, data)
+    damaged = data / "train" / "moving_left" / "0.mp4"
+    damaged.write_bytes(damaged.read_bytes()[:200])
+    annotations = reading.read(data)
+    model = ActionCLIP.load(tiny_clip, device="cpu")
+    chosen = Recipe(data=Data(path=".", num_workers=0, augmentation="none", hold=True))
+    held = HeldClips(Videos(annotations, model, chosen), lambda *_: None)
+    assert len(held.annotations.examples) == len(annotations.examples) - 1
+    assert damaged not in {example.video for example in held.annotations.examples}

@@ -84,6 +84,8 @@ class Data(_Section):
     """Labels whose mirror image is another action; by default those with left or right in them."""
     cached_views: Annotated[int, Field(ge=0)] = 0
     """With a frozen vision tower: views of each clip whose features are cached on disk."""
+    hold: bool = False
+    """Decode each clip once, as for testing, and hold it in memory: pictures, short videos."""
     num_workers: Annotated[int, Field(ge=0)] = 2
     """Processes that decode videos."""
 
@@ -231,6 +233,11 @@ class Recipe(_Section):
             raise ValueError(
                 f"optim.warmup_epochs: {optim.warmup_epochs:g} is longer than the "
                 f"{optim.epochs} epochs; shorten it"
+            )
+        if self.data.hold and (self.data.augmentation != "none" or self.data.cached_views):
+            raise ValueError(
+                "data.hold: a held clip is the same in every epoch; set data.augmentation = "
+                '"none" and data.cached_views = 0'
             )
         if optim.micro_batch_size and optim.batch_size % optim.micro_batch_size:
             raise ValueError(

@@ -28,7 +28,14 @@ from actionclip.training import data, optim, sources
 from actionclip.training.data import Parts
 from actionclip.training.objectives import OBJECTIVES, Classification, Objective, Targets, Texts
 from actionclip.training.recipe import Recipe
-from actionclip.training.sources import CachedFeatures, OnProgress, Plan, Source, Videos
+from actionclip.training.sources import (
+    CachedFeatures,
+    HeldClips,
+    OnProgress,
+    Plan,
+    Source,
+    Videos,
+)
 
 _DTYPES = {"no": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 _TEXTS_AT_ONCE = 256
@@ -93,6 +100,8 @@ class Run:
     def _source(self, clips: Annotations, num_views: int, on_features: OnProgress) -> Source:
         pin_memory = self.accelerator.device.type == "cuda"
         source = Videos(clips, self.model, self.recipe, pin_memory=pin_memory)
+        if self.recipe.data.hold:
+            return HeldClips(source, on_features)
         if not self.recipe.data.cached_views:
             return source
         for name in optim.trained(self.model):

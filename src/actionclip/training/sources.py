@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
+import torch
 from accelerate import Accelerator
 from torch import Tensor
 
@@ -37,7 +38,7 @@ _TEST_BATCH_SIZE, _MAX_FRAMES = 16, 256
 _CACHED_BATCH_SIZE = 256
 
 OnProgress = Callable[[int, int], None]
-"""Called with the number of features that are computed, and that of all features."""
+"""Called with the number of features or clips that are ready, and that of all."""
 
 
 class Plan(NamedTuple):
@@ -159,6 +160,45 @@ class Videos:
             yield batch.examples.tolist(), batch.clips.squeeze(1)
 
 
+class HeldClips:
+    """Clips as for testing, each decoded once and held in memory: for pictures and short videos.
+
+    Examples of the same part of the same video, such as a picture's captions, share a clip.
+    """
+
+    def __init__(self, videos: Videos, on_progress: OnProgress) -> None:
+        """Decode all; those that cannot be read are left out.
+
+        Raises:
+            ValueError: too many cannot be read.
+        """
+        examples = videos.annotations.examples
+        parts = [(each.video, each.start_seconds, each.end_seconds) for each in examples]
+        first_of: dict[object, int] = {}
+        for index, part in enumerate(parts):
+            first_of.setdefault(part, index)
+        row_of: dict[int, int] = {}
+        clips = []
+        for indices, batch in videos.show(list(first_of.values())):
+            row_of |= {index: len(row_of) + row for row, index in enumerate(indices)}
+            clips.append(batch)
+            on_progress(len(row_of), len(first_of))
+        self._clips = torch.cat(clips)
+        whole = [index for index, part in enumerate(parts) if first_of[part] in row_of]
+        self._rows = [row_of[first_of[parts[index]]] for index in whole]
+        self.annotations = videos.annotations.with_examples(examples[index] for index in whole)
+
+    def draw(self, plans: Sequence[Plan]) -> Iterator[tuple[Plan, Tensor]]:
+        """Yield the clips of each plan, the same in every epoch."""
+        for plan in plans:
+            yield plan, self._clips[[self._rows[index] for index in plan.clips]]
+
+    def show(self, indices: Sequence[int]) -> Iterator[tuple[Sequence[int], Tensor]]:
+        """Yield the clips of some examples."""
+        for some in loading.split(indices, _CACHED_BATCH_SIZE, self._clips.shape[1], _MAX_FRAMES):
+            yield some, self._clips[[self._rows[index] for index in some]]
+
+
 class CachedFeatures:
     """The features that a frozen vision tower computes of some views of each clip, once.
 
@@ -245,4 +285,4 @@ class CachedFeatures:
         return self._cache.key(example.video, entry)
 
 
-Source = Videos | CachedFeatures
+Source = Videos | HeldClips | CachedFeatures
