@@ -88,7 +88,7 @@ def test_a_held_clip_is_decoded_once_and_is_that_of_testing(squares, tiny_clip, 
     num_clips = len(annotations.examples)
     assert decoded == list(range(num_clips))
     assert held.annotations == twice
-    [(indices, expected)] = Videos(annotations, model, chosen).show([3, 5])
+    [(_, expected)] = Videos(annotations, model, chosen).show([3, 5])
     plan = Plan((3, 5 + num_clips), (0, 0), (0, 0), (1, 2))
     [(same, clips)] = held.draw([plan])
     assert same is plan
