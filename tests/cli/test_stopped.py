@@ -1,4 +1,4 @@
-"""A training that a signal to its whole group of processes ends is saved, and says so in one line."""
+"""A training that a signal to all of its processes ends is saved, and says so in one line."""
 
 import os
 import signal
