@@ -12,9 +12,6 @@ from actionclip.cli import options, terminal
 
 def serve(
     model: options.Model = options.DEFAULT_MODEL,
-    archive: Annotated[
-        Path | None, typer.Option(metavar="FOLDER", help="Let clients search this archive.")
-    ] = None,
     host: Annotated[
         str, typer.Option(help="Where to listen; other machines reach it at 0.0.0.0, with a token.")
     ] = "127.0.0.1",
@@ -31,13 +28,9 @@ def serve(
         list[str] | None,
         typer.Option(metavar="NAME", help="Name under which clients reach this service."),
     ] = None,
-    camera: Annotated[
-        list[str] | None,
-        typer.Option(metavar="NAME=ADDRESS", help="Camera or stream that clients may watch."),
-    ] = None,
     device: options.Device = None,
 ) -> None:
-    """Serve a page and a REST service: recognize, timeline, watch, search.
+    """Serve a page and a REST service: recognize, timeline.
 
     Only programs of this machine reach it, unless a host and a token are given. Open the address
     that it prints; its programs find the description at /openapi.json.
@@ -51,8 +44,6 @@ def serve(
         port=port,
         token=settings.read_token(token_file),
         allowed_hosts=frozenset(name.lower() for name in allow_host or ()),
-        archive=archive,
-        cameras=dict(_parse_camera(text) for text in camera or ()),
     )
 
     from actionclip.recognizer import Recognizer
@@ -64,14 +55,3 @@ def serve(
         run.serve(service, lambda address: terminal.note(f"serving {model} at {address}"))
     finally:
         service.close()
-
-
-def _parse_camera(text: str) -> tuple[str, str]:
-    """Return name and address of `name=address`."""
-    from actionclip.video.connection import parse_address
-
-    name, equals, address = text.partition("=")
-    if not (name and equals and address):
-        raise ValueError(f"--camera: {text!r} has no name; write door=rtsp://camera/stream")
-    parse_address(address)
-    return name, address
