@@ -16,6 +16,12 @@ TOKEN = "a-token-of-more-than-thirty-two-characters"
 
 
 @pytest.fixture(scope="module")
+def server(start):
+    """One of its own: the page leaves videos there."""
+    return start()
+
+
+@pytest.fixture(scope="module")
 def browser():
     with playwright.sync_playwright() as drivers:
         options = ["--no-sandbox", "--disable-gpu"]
