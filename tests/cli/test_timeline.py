@@ -56,7 +56,8 @@ def test_all_outputs_at_once_say_the_same(run, bikes, tmp_path):
     assert (tmp_path / "a.vtt").read_text().count("-->") == num_moments
     assert (tmp_path / "a.html").read_text().count('class="coloured"') == num_moments
     assert len(list((tmp_path / "clips").iterdir())) == num_moments
-    assert err.count("note: ") == 5
+    assert err.count("note: ") == 6
+    assert "note: `lite` answers: " in err
 
 
 def test_what_people_read_is_a_line_for_each_moment(run, bikes):

@@ -8,6 +8,8 @@ from typing import Annotated, Literal
 
 import typer
 
+from actionclip.cli import terminal
+
 DEFAULT_MODEL = "lite"
 
 Words = Annotated[
@@ -25,6 +27,10 @@ Device = Annotated[str | None, typer.Option(help="cpu or cuda; by default a GPU 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 Model = Annotated[
     str, typer.Option(help="lite, a name on a hub, a folder or an official .pt file.")
+]
+OptionalModel = Annotated[
+    str | None,
+    typer.Option(help="lite (the default), a name on a hub, a folder or an official .pt file."),
 ]
 Videos = Annotated[
     Path | None,
@@ -48,6 +54,16 @@ Stride = Annotated[
 Threshold = Annotated[
     str, typer.Option(metavar="SCORE", help='Score that a moment reaches, 0 to 1, or "auto".')
 ]
+
+
+def choose_model(model: str | None) -> str:
+    """Return the named model; if none is named `lite`, with a note on what it is good for."""
+    if model is None:
+        terminal.note(
+            "`lite` answers: it knows actions by the things around them, not by movement; for "
+            "CLIP's accuracy add --model openai/clip-vit-base-patch16"
+        )
+    return model or DEFAULT_MODEL
 
 
 def read_question(

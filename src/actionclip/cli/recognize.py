@@ -22,10 +22,7 @@ def recognize(
     video: Annotated[str, typer.Argument(help="A video, or a folder of them.", show_default=False)],
     label: options.Words = None,
     labels: options.Labels = None,
-    model: Annotated[
-        str | None,
-        typer.Option(help="lite (the default), a name on a hub, a folder or an official .pt file."),
-    ] = None,
+    model: options.OptionalModel = None,
     templates: options.Templates = None,
     threshold: Annotated[
         str | None,
@@ -85,11 +82,7 @@ def recognize(
     num_missing = len(unread)
     if not videos:
         _end(unread, num_missing)
-    if model is None:
-        terminal.note(
-            "using the small embedded model `lite`;"
-            " for CLIP's accuracy add --model openai/clip-vit-base-patch16"
-        )
+    model = options.choose_model(model)
     decoders = [Decoder() for _ in videos[:NUM_DECODERS]]
     for decoder in decoders:
         decoder.start()  # while torch is imported
@@ -97,7 +90,6 @@ def recognize(
     from actionclip.pages import html
     from actionclip.recognizer import Recognizer
 
-    model = model or options.DEFAULT_MODEL
     recognizer = Recognizer.load(model, device=device, decoders=decoders)
     names = recognizer.choose_labels(names)
     if len(names) == 1 and least is None:

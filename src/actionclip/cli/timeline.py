@@ -19,7 +19,7 @@ def timeline(
     video: Annotated[Path, typer.Argument(help="A video.", show_default=False)],
     label: options.Words = None,
     labels: options.Labels = None,
-    model: options.Model = options.DEFAULT_MODEL,
+    model: options.OptionalModel = None,
     templates: options.Templates = None,
     as_json: options.AsJson = False,
     csv: Annotated[
@@ -53,7 +53,9 @@ def timeline(
     from actionclip.timeline.settings import Settings
     from actionclip.video.decoder import Decoder
 
-    names, sentences = options.read_question(labels, label or [], templates, model)
+    names, sentences = options.read_question(
+        labels, label or [], templates, model or options.DEFAULT_MODEL
+    )
     least = terminal.score(threshold)
     for output in (csv, srt, vtt, html, clips):
         if output:
@@ -62,6 +64,7 @@ def timeline(
     decoder = Decoder()
     decoder.start()  # while torch is imported
     num_steps = round(decoder.probe(video).duration_seconds * rate)
+    model = options.choose_model(model)
 
     from actionclip.pages import timeline as page
     from actionclip.recognizer import Recognizer

@@ -27,7 +27,7 @@ def watch(
     ],
     label: options.Words = None,
     labels: options.Labels = None,
-    model: options.Model = options.DEFAULT_MODEL,
+    model: options.OptionalModel = None,
     templates: options.Templates = None,
     rate: options.Rate = 4.0,
     window: options.Windows = None,
@@ -61,7 +61,9 @@ def watch(
 
     parse_address(source)  # refused before anything is loaded
     least = terminal.score(threshold)
-    names, sentences = options.read_question(labels, label or [], templates, model)
+    names, sentences = options.read_question(
+        labels, label or [], templates, model or options.DEFAULT_MODEL
+    )
 
     from actionclip.timeline.settings import Settings
 
@@ -71,7 +73,7 @@ def watch(
         from actionclip.timeline.moments import Slot
         from actionclip.timeline.watch import Watching
 
-        events = Recognizer.load(model, device=device).watch(
+        events = Recognizer.load(options.choose_model(model), device=device).watch(
             source,
             names,
             sentences,
