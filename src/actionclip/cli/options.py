@@ -67,7 +67,7 @@ def choose_model(model: str | None) -> str:
 
 
 def read_question(
-    labels: str | None, words: Sequence[str], templates: Path | None, model: str
+    labels: str | None, words: Sequence[str], templates: Path | None, model: str | None
 ) -> tuple[Sequence[str] | None, Sequence[str] | None]:
     """Return labels, from --labels or the words of the command line, and templates.
 
@@ -90,7 +90,7 @@ def read_question(
                 " before the labels"
             )
     sentences = prompts.read(templates) if templates else None
-    if not labels and not words and model != DEFAULT_MODEL:
+    if not labels and not words and model not in (None, DEFAULT_MODEL):
         return None, sentences
     return label_lists.check(label_sets.find(labels) if labels else words), sentences
 

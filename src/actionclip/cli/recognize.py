@@ -59,9 +59,7 @@ def recognize(
 
     arguments = [video, *(label or [])]
     num_paths = len(arguments) if labels else _count_paths(arguments)
-    names, sentences = options.read_question(
-        labels, arguments[num_paths:], templates, model or options.DEFAULT_MODEL
-    )
+    names, sentences = options.read_question(labels, arguments[num_paths:], templates, model)
     if as_json and as_jsonl:
         raise ValueError("--jsonl: --json is given too; give one or the other")
     least = terminal.score(threshold) if threshold is not None else None

@@ -53,9 +53,7 @@ def timeline(
     from actionclip.timeline.settings import Settings
     from actionclip.video.decoder import Decoder
 
-    names, sentences = options.read_question(
-        labels, label or [], templates, model or options.DEFAULT_MODEL
-    )
+    names, sentences = options.read_question(labels, label or [], templates, model)
     least = terminal.score(threshold)
     for output in (csv, srt, vtt, html, clips):
         if output:

@@ -61,9 +61,7 @@ def watch(
 
     parse_address(source)  # refused before anything is loaded
     least = terminal.score(threshold)
-    names, sentences = options.read_question(
-        labels, label or [], templates, model or options.DEFAULT_MODEL
-    )
+    names, sentences = options.read_question(labels, label or [], templates, model)
 
     from actionclip.timeline.settings import Settings
 

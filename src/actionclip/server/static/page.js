@@ -48,8 +48,12 @@ function drawing(label, ...shapes) {
   return element("svg", { ...attributes, "aria-label": label }, ...shapes);
 }
 
-const clock = (seconds) =>
-  `${Math.floor(seconds / 60)}:${(seconds % 60).toFixed(1).padStart(4, "0")}`;
+function clock(seconds) {
+  const tenths = Math.round(10 * seconds);
+  const [hours, minutes] = [Math.floor(tenths / 36000), Math.floor(tenths / 600) % 60];
+  const rest = ((tenths % 600) / 10).toFixed(1).padStart(4, "0");
+  return hours ? `${hours}:${String(minutes).padStart(2, "0")}:${rest}` : `${minutes}:${rest}`;
+}
 
 function playFrom(seconds) {
   const video = get("video");
@@ -218,7 +222,7 @@ async function describe() {
     get("when").hidden = !model.allows_timelines;
     const { document: sets } = await ask("GET", "/v1/labels");
     const options = sets.label_sets.map((name) => element("option", { value: name }, name));
-    get("label_set").append(...options);
+    get("label_set").replaceChildren(get("label_set").options[0], ...options);
   } catch (error) {
     refuse(error);
   }
