@@ -24,7 +24,7 @@ import psutil
 import torch
 from torch import Tensor
 
-from actionclip.core import encode
+from actionclip.core import context, encode
 from actionclip.recognizer import Recognizer
 from actionclip.timeline import engine
 from actionclip.timeline.settings import Settings
@@ -109,14 +109,15 @@ def profile(recognizer: Recognizer, video: Path, settings: Settings) -> tuple[fl
     """Time decoding a video, and the tower on as many frames, one after the other."""
     model, rate = recognizer.model, settings.frames_per_second
     start = time.perf_counter()
-    frames = decode.stream_frames(video, rate, model.encoder.short_side)
+    fine_rate = rate * context.frames_per_step(model, rate)
+    frames = decode.stream_frames(video, fine_rate, model.encoder.short_side)
     some = [frame for number, (_, frame) in enumerate(frames) if number % NUM_DECODED == 0]
     decoding = time.perf_counter() - start
     at_once = encode.max_frames(model)
     start = time.perf_counter()
-    repeated = np.repeat(np.stack(some), NUM_DECODED, axis=0)
-    batches = np.array_split(repeated, range(at_once, len(repeated), at_once))
-    for _ in encode.stream_features(model, batches):
+    repeated = list(enumerate(np.repeat(np.stack(some), NUM_DECODED, axis=0)))
+    batches = [repeated[first : first + at_once] for first in range(0, len(repeated), at_once)]
+    for _ in context.encode_steps(model, batches, rate):
         pass
     return decoding, time.perf_counter() - start
 

@@ -35,8 +35,8 @@ FALLING = "falling down"
 GRID = {
     "SHARE": (0.0, 0.3, 0.6, 0.8, 1.0, 1.3),
     "SHARE_UNSEEN": (0.0, 0.3, 0.6, 0.8, 1.0, 1.4),
-    "UNKNOWN_BODIES": (0.0, 0.5, 0.7),
     "UNKNOWN_THINGS": (0.2, 0.3, 0.4),
+    "KNOWN_THINGS": (0.7, 0.8, 0.9),
 }
 
 

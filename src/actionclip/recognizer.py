@@ -17,7 +17,8 @@ import torch
 from jaxtyping import Float, Int64, UInt8
 from torch import Tensor
 
-from actionclip.core import encode, frames, scoring
+from actionclip.core import context, encode, frames, scoring
+from actionclip.core.context import Clip
 from actionclip.core.frames import Video
 from actionclip.core.labels import LabelEmbedder, Progress, Scorer
 from actionclip.core.scoring import Answer, Prediction, Threshold
@@ -30,7 +31,7 @@ from actionclip.timeline.settings import Settings
 from actionclip.timeline.watch import Note, Watching
 from actionclip.video import sampling, transforms
 from actionclip.video.connection import parse_address
-from actionclip.video.decoder import Decoder, VideoInfo, prefetch_frames
+from actionclip.video.decoder import Decoder, VideoInfo, prefetch_clips
 
 _DEFAULT_SETTINGS = Settings()
 _DEFAULT_WATCHING = Watching()
@@ -124,7 +125,7 @@ class Recognizer:
             video = frames.check(video)
         labels = self.choose_labels(labels)
         scores = self.scorer(labels, templates, beside_none=threshold is not None)
-        embedding = self.embed_frames(self.read_frames(video))
+        embedding = self.embed(video)
         return scoring.rank(scores(embedding[None])[0], labels, threshold, self.model.calibration)
 
     def recognize_all(
@@ -159,28 +160,22 @@ class Recognizer:
             labels, templates, beside_none=threshold is not None, on_progress=on_progress
         )
         paths = (frames.as_file(video, "recognize_all") for video in videos)
-        decoded = prefetch_frames(
-            paths, self._frame_indices, self.model.encoder.short_side, self._decoders
-        )
+        read = prefetch_clips(paths, self._read_clip, self._decoders)
 
-        def answer(batch: list[tuple[Path, np.ndarray | Exception]]) -> list[Answer]:
-            clips = [
-                encode.make_clip(self.model, frames)
-                for _, frames in batch
-                if isinstance(frames, np.ndarray)
-            ]
-            rows = iter(scores(encode.embed_clips(self.model, torch.stack(clips))) if clips else ())
+        def answer(batch: list[tuple[Path, Clip | Exception]]) -> list[Answer]:
+            clips = [clip for _, clip in batch if isinstance(clip, Clip)]
+            rows = iter(scores(context.embed_clips(self.model, clips)) if clips else ())
             answers = []
-            for video, frames_or_error in batch:
-                if isinstance(frames_or_error, Exception):
-                    answers.append(Answer(video, [], error=str(frames_or_error)))
+            for video, clip_or_error in batch:
+                if isinstance(clip_or_error, Exception):
+                    answers.append(Answer(video, [], error=str(clip_or_error)))
                     continue
                 ranked = scoring.rank(next(rows), labels, threshold, self.model.calibration)
-                answers.append(Answer(video, ranked, frames_or_error if keep_frames else None))
+                answers.append(Answer(video, ranked, clip_or_error.frames if keep_frames else None))
             return answers
 
         batch_size = encode.clips_at_once(self.model)
-        batches = iter(lambda: list(itertools.islice(decoded, batch_size)), [])
+        batches = iter(lambda: list(itertools.islice(read, batch_size)), [])
         for answers in encode.parallel_map(answer, batches, self.model):
             yield from answers
 
@@ -284,9 +279,19 @@ class Recognizer:
         array = frames.check(video)
         return transforms.resize_short_side(array[self._sample(len(array))], short_side)
 
+    def embed(self, video: Video) -> Float[Tensor, " D"]:
+        """Embed a video as one clip; arguments and errors are those of `read_frames`.
+
+        Frames in memory have no times: how bodies move is seen in files only.
+        """
+        if frames.is_file(video):
+            clip = self._read_clip(self._decoders[0], frames.as_file(video, "embed"))
+            return context.embed_clips(self.model, [clip])[0]
+        return self.embed_frames(self.read_frames(video))
+
     def embed_frames(self, frames: UInt8[np.ndarray, "T H W 3"]) -> Float[Tensor, " D"]:
-        """Embed the frames of `read_frames` as one clip."""
-        return encode.embed_clips(self.model, encode.make_clip(self.model, frames)[None])[0]
+        """Embed the frames of `read_frames` as one clip, each frame by itself."""
+        return context.embed_clips(self.model, [Clip(frames)])[0]
 
     def embed_labels(
         self,
@@ -338,6 +343,9 @@ class Recognizer:
         labels = self.choose_labels(labels)
         score = self.scorer(labels, templates, beside_none=True)
         return labels, score, settings.reaching(threshold, self.model.calibration.thresholds)
+
+    def _read_clip(self, decoder: Decoder, video: Path) -> Clip:
+        return context.read_clip(self.model, decoder, video, self._frame_indices)
 
     def _frame_indices(self, info: VideoInfo) -> Int64[np.ndarray, " T"]:
         return self._sample(info.num_frames)

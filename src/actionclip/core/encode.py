@@ -5,8 +5,8 @@ chunks of `max_frames`; a clip stays whole, because its frames may attend to eac
 several batches are computed at a time, each by one thread; GPUs are fed from pinned memory.
 
 Shapes:
-    B: clips   V: views of each   T: frames   S: pixels   E: width of the vision tower
-    D: shared width   H W: pixels of a frame
+    B: clips   V: views of each   T: frames   S: pixels   E: width of a row of vision features
+    F: width of frame features   D: shared width   H W: pixels of a frame
 """
 
 from __future__ import annotations
@@ -79,7 +79,13 @@ def embed_clips(model: ActionCLIP, clips: Shaped[Tensor, "B T 3 S S"]) -> Float[
     return _in_chunks(clips, model, model.embed_clips)
 
 
-def project_views(model: ActionCLIP, features: Float[Tensor, "B V T E"]) -> Float[Tensor, "B V D"]:
+def embed_rows(model: ActionCLIP, features: Float[Tensor, "B T E"]) -> Float[Tensor, "B D"]:
+    """Embed clips, with length one and on the model's device, from their vision features."""
+    with torch.inference_mode():
+        return model.embed_frame_features(model.project(features.to(device_of(model))))
+
+
+def project_views(model: ActionCLIP, features: Float[Tensor, "B V T E"]) -> Float[Tensor, "B V F"]:
     """Compute clip features, of any length and on the CPU, from each view's vision features."""
     with torch.inference_mode():
         views = features.flatten(0, 1).to(device_of(model))  # (B·V, T, E)
@@ -87,38 +93,27 @@ def project_views(model: ActionCLIP, features: Float[Tensor, "B V T E"]) -> Floa
     return clip_features.unflatten(0, features.shape[:2])
 
 
-def project_frames(model: ActionCLIP, features: Float[Tensor, "T E"]) -> Float[Tensor, "T D"]:
+def project_frames(model: ActionCLIP, features: Float[Tensor, "T E"]) -> Float[Tensor, "T F"]:
     """Project the vision features of frames, on the model's device."""
     with torch.inference_mode():
         return model.project(features[None].to(device_of(model)))[0]
 
 
 def embed_frame_features(
-    model: ActionCLIP, frame_features: Float[Tensor, "B T D"]
+    model: ActionCLIP, frame_features: Float[Tensor, "B T F"]
 ) -> Float[Tensor, "B D"]:
     """Embed clips of projected frames."""
     with torch.inference_mode():
         return model.embed_frame_features(frame_features)
 
 
-def stream_features(
-    model: ActionCLIP, batches: Iterable[UInt8[np.ndarray, "T H W 3"]]
-) -> Generator[Float[Tensor, "T E"]]:
-    """Yield the features of each batch of at most `max_frames` independent frames.
-
-    The model must not have visual prompts inside its tower.
-    """
-
-    def encode(frames: UInt8[np.ndarray, "T H W 3"]) -> Float[Tensor, "T E"]:
-        return vision_features(model, make_clip(model, frames)[None])[0]
-
-    yield from parallel_map(encode, batches, model)
-
-
 def depends_on(model: ActionCLIP) -> dict[str, Any]:
     """Return everything that features depend on besides video and sampling, as plain values."""
+    context = model.encoder.context
+    around = {"context": [*context, code_of("actionclip.model.encoders")]} if context else {}
     return {
         **fingerprint.of_vision(model),
+        **around,
         "pixels": code_of("actionclip.video"),
         "av": metadata.version("av"),
     }

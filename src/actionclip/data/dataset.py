@@ -5,7 +5,8 @@ nor the order changes it. A video that cannot be read becomes a `Damage`, which 
 The next video is decoded, in a process of its own, while the frames of one are transformed.
 
 Shapes:
-    T: frames of a clip   F: frames that are read   V: views, windows × crops   H W S: pixels
+    T: frames of a clip   F: frames that are read   V: views, windows × crops   W: windows
+    H W S: pixels
 """
 
 from __future__ import annotations
@@ -199,6 +200,19 @@ class TestViews(Clips):
         self.image_size = image_size
         self.num_windows = num_windows
         self.num_crops = num_crops
+
+    def windows(self, index: int) -> tuple[range, Int64[np.ndarray, "W T"]]:
+        """Return the numbers of an example's frames, and of those that make each window.
+
+        Raises:
+            FileNotFoundError: the video is gone.
+            ValueError: it cannot be decoded.
+        """
+        example = self.annotations.examples[index]
+        frames = clips.span(example)
+        wanted = self._choose(len(frames), 0) + frames.start
+        numbers, _ = clips.nearest(example, wanted, self.sampling)
+        return frames, numbers.reshape(self.num_windows, -1)
 
     def _choose(self, available: int, seed: int) -> Int64[np.ndarray, " F"]:
         return self.sampling.windows(available, self.num_windows).flatten()

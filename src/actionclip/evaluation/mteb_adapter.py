@@ -85,7 +85,7 @@ class MtebModel:
                 "revision": hashlib.sha256(state.encode()).hexdigest()[:16],
                 "n_parameters": sum(one.numel() for one in parameters),
                 "memory_usage_mb": round(sum(one.nbytes for one in parameters) / 2**20, 1),
-                "embed_dim": model.encoder.width,
+                "embed_dim": self._recognizer.embed_labels(["a"], ["{}"]).shape[-1],
                 "framework": ["PyTorch"],
                 "similarity_fn_name": ScoringFunction.COSINE,
                 "use_instructions": False,
@@ -145,10 +145,9 @@ class MtebModel:
         for index, row in enumerate(files):
             try:
                 with _on_disk(row["video"]) as path:
-                    frames = self._recognizer.read_frames(path)
+                    embeddings.append(self._recognizer.embed(path))
             except (ValueError, OSError) as error:
                 raise ValueError(f"{task}: video {index} of {len(files)}: {error}") from error
-            embeddings.append(self._recognizer.embed_frames(frames))
         return torch.stack(embeddings)
 
 

@@ -4,7 +4,8 @@ Vision features are cached; a single view has the key that training gives its he
 size, workers, order and the number of processes change scores by rounding only: 1e-5 in fp32.
 
 Shapes:
-    R: clips   V: views of each   T: frames   E: width of the vision tower
+    R: clips   V: views of each   T: frames   E: width of a row of vision features
+    C: the part of it that is about the frames around   F: width of frame features
     D: shared width   K: templates   N: labels
 """
 
@@ -19,11 +20,10 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from torch import distributed as dist
-from torch.nn import functional as F
 
 from actionclip import conventions
 from actionclip.conventions import Conventions
-from actionclip.core import encode, scoring
+from actionclip.core import context, encode, scoring
 from actionclip.core.cache import FeatureCache, Progress
 from actionclip.data import loading
 from actionclip.data.annotations import Annotations, Example
@@ -34,13 +34,14 @@ from actionclip.evaluation import metrics
 from actionclip.evaluation.protocols import Subset
 from actionclip.model.actionclip import ActionCLIP
 from actionclip.model.config import Classifier
+from actionclip.video.decoder import SHARED_DECODER
 
 MAX_FRAMES = 256
 """Of a batch that is read, unless a single clip has more; the tower takes it in parts."""
 _CLIPS_AT_ONCE = 64
 
 Scorer = Callable[[Tensor, tuple[str, ...]], Tensor]
-"""Returns logits (R, V, K, N) for clip features (R, V, D) and N candidate labels."""
+"""Returns logits (R, V, K, N) for clip features (R, V, F) and N candidate labels."""
 _T = TypeVar("_T")
 
 
@@ -79,7 +80,7 @@ class EncodedClips:
 
     annotations: Annotations
     """The R clips that could be read, in their order."""
-    features: Float[Tensor, "R V D"]
+    features: Float[Tensor, "R V F"]
     """Output of the temporal head for each view, of any length."""
     left_out: Mapping[str, str]
     """The source of each clip that cannot be read, and the reason."""
@@ -167,7 +168,9 @@ def read_features(
 
     def encode_batch(batch: Batch) -> tuple[list[int], Tensor]:
         features = encode.vision_features(model, batch.clips.flatten(0, 1))  # (R·V, T, E)
-        return batch.examples.tolist(), features.unflatten(0, (-1, num_views))
+        indices = batch.examples.tolist()
+        around = [each for index in indices for each in around_views(model, clips, index)]
+        return indices, context.add(model, features, around).unflatten(0, (-1, num_views))
 
     def encode_clips(chosen: Sequence[int]) -> Iterator[tuple[list[int], Tensor]]:
         loader = Loader(clips, num_workers=num_workers)
@@ -198,6 +201,25 @@ def read_features(
         done += len(found)
         on_progress(done, len(indices))
         yield found, features
+
+
+def around_views(
+    model: ActionCLIP, clips: TestViews, index: int
+) -> list[Float[Tensor, "T C"] | None]:
+    """See what is around the frames of each view of an example; nothing in folders of pictures.
+
+    Pictures have no times. The crops of a window share what is around it.
+    """
+    num_views = clips.num_windows * clips.num_crops
+    example = clips.annotations.examples[index]
+    if model.encoder.context is None or example.frames is not None:
+        return [None] * num_views
+    within, windows = clips.windows(index)
+    found = [
+        context.around_frames(model, SHARED_DECODER, example.video, numbers, within).around
+        for numbers in windows
+    ]
+    return [around for around in found for _ in range(clips.num_crops)]
 
 
 def encode_clips(
@@ -271,10 +293,10 @@ def text_scorer(
     column_of = {label: column for column, label in enumerate(labels)}
 
     def logits(
-        features: Float[Tensor, "R V D"], candidates: tuple[str, ...]
+        features: Float[Tensor, "R V F"], candidates: tuple[str, ...]
     ) -> Float[Tensor, "R V K N"]:
         chosen = embeddings[:, [column_of[label] for label in candidates]]
-        clips = F.normalize(features.to(chosen.device), dim=-1)
+        clips = model.encoder.normalize(features.to(chosen.device))
         return scoring.logits(clips.flatten(0, 1), chosen, scale).unflatten(0, clips.shape[:2])
 
     return logits
@@ -294,7 +316,7 @@ def classifier_scorer(classifier: Classifier, labels: Sequence[str]) -> Scorer:
     column_of = {label: column for column, label in enumerate(labels)}
 
     def logits(
-        features: Float[Tensor, "R V D"], candidates: tuple[str, ...]
+        features: Float[Tensor, "R V F"], candidates: tuple[str, ...]
     ) -> Float[Tensor, "R V 1 N"]:
         unknown = [label for label in candidates if label not in column_of]
         if unknown:

@@ -6,7 +6,7 @@ this module.
 
 Shapes:
     B: clips   T: frames of a clip   H W: pixels   N: texts   L: tokens   D: shared width
-    E: width of the vision tower
+    E: width of a row of vision features   F: width of frame features, D for most encoders
 """
 
 from __future__ import annotations
@@ -202,7 +202,7 @@ class ActionCLIP(nn.Module):
         """The factor that turns cosines into logits."""
         return float(self.logit_scale.detach().float().exp())
 
-    def frame_features(self, clips: Float[Tensor, "B T 3 H W"]) -> Float[Tensor, "B T D"]:
+    def frame_features(self, clips: Float[Tensor, "B T 3 H W"]) -> Float[Tensor, "B T F"]:
         """Encode frames, RGB in 0…1; the model normalises pixels itself."""
         return self.project(self.vision_features(clips))
 
@@ -211,12 +211,12 @@ class ActionCLIP(nn.Module):
         with self._tower_precision():
             return self.encoder.vision_features(clips).float()
 
-    def project(self, vision_features: Float[Tensor, "B T E"]) -> Float[Tensor, "B T D"]:
+    def project(self, vision_features: Float[Tensor, "B T E"]) -> Float[Tensor, "B T F"]:
         """Make frame features of the result of `vision_features`."""
         with self._tower_precision():
             return self.encoder.project(vision_features).float()
 
-    def clip_features(self, frame_features: Float[Tensor, "B T D"]) -> Float[Tensor, "B D"]:
+    def clip_features(self, frame_features: Float[Tensor, "B T F"]) -> Float[Tensor, "B F"]:
         """Run the temporal head, which makes one feature of each clip, of any length."""
         if self._untrained_head is not None and not self.training:
             if _first_numbers(self.temporal_head) == self._untrained_head:
@@ -226,20 +226,20 @@ class ActionCLIP(nn.Module):
                     self.config.temporal_head,
                 )
             self._untrained_head = None
-        return self.temporal_head(frame_features)
+        return self.encoder.pool(self.temporal_head, frame_features)
 
     def text_features(self, token_ids: Int[Tensor, "N L"]) -> Float[Tensor, "N D"]:
         """Encode texts that `tokenize` made, as features of any length."""
         with self._tower_precision():
             return self.encoder.text_features(token_ids).float()
 
-    def embed_frame_features(self, frame_features: Float[Tensor, "B T D"]) -> Float[Tensor, "B D"]:
+    def embed_frame_features(self, frame_features: Float[Tensor, "B T F"]) -> Float[Tensor, "B D"]:
         """Make one embedding, of length one, of each clip's frame features.
 
         A classifier reads features of any length, so its model returns those.
         """
         features = self.clip_features(frame_features)
-        return features if self.classifier is not None else F.normalize(features, dim=-1)
+        return features if self.classifier is not None else self.encoder.normalize(features)
 
     def embed_clips(self, clips: Float[Tensor, "B T 3 H W"]) -> Float[Tensor, "B D"]:
         """Make one embedding, of length one, of each clip; pixels are RGB in 0…1."""

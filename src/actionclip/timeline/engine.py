@@ -71,6 +71,9 @@ class Engine:
         self._next_step: int | None = None
         self._scene: _Scene | None = None
         self._cuts = CutDetector()
+        context = model.encoder.context
+        self._num_around = context.width if context else 0
+        """The last numbers of a row, which are about the frames around: they show cuts late."""
 
     def push(self, step: int, vision_features: Float[Tensor, "T E"]) -> list[Event]:
         """Take consecutive steps, the first of this number; return the events that are certain.
@@ -82,7 +85,8 @@ class Engine:
         if self._next_step is not None and step > self._next_step:
             events += self.finish()
         for number, features in enumerate(vision_features, start=step):
-            if self._settings.cuts and self._cuts.is_cut(features):
+            of_frame = features[: len(features) - self._num_around]
+            if self._settings.cuts and self._cuts.is_cut(of_frame):
                 events += self._group(self._end_scene())
             self._scene = self._scene or _Scene(number, self._model, self._score, self._settings)
             events += self._group(self._scene.push(features))

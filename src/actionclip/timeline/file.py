@@ -24,7 +24,7 @@ from jaxtyping import Float, Float64, UInt8
 from torch import Tensor
 
 from actionclip import prefetch
-from actionclip.core import encode
+from actionclip.core import context, encode
 from actionclip.core.cache import FeatureCache
 from actionclip.model.actionclip import ActionCLIP
 from actionclip.timeline import engine
@@ -33,7 +33,7 @@ from actionclip.timeline.moments import Ended, Event, Moment, Slot
 from actionclip.timeline.settings import Settings
 from actionclip.video.decoder import SHARED_DECODER
 
-STEPS_PER_PART = 256
+STEPS_PER_PART = context.STEPS_PER_PART
 """The most that an interruption loses."""
 _NUM_PREFETCHED_BATCHES = 4
 
@@ -120,31 +120,51 @@ def vision_features(
             yield int(first_step.item()), features
         if len(features) < STEPS_PER_PART:
             return
-    frames = stream_frames(video, frames_per_second, model.encoder.short_side)
-    frames = itertools.islice(frames, num_steps, None)
-    first = next(frames, None)
-    step = round(first[0] * frames_per_second) if first else 0
-    pictures = (frame for _, frame in itertools.chain([first] if first else [], frames))
-    batch_size = min(encode.max_frames(model), STEPS_PER_PART)
+    per_step = context.frames_per_step(model, frames_per_second)
+    stream = stream_frames(video, frames_per_second * per_step, model.encoder.short_side)
+    first_step, frames = _numbered(stream, frames_per_second, per_step)
+    memory = context.memory_frames(model, frames_per_second)
+    frames = itertools.islice(frames, max(0, num_steps * per_step - memory), None)
+    batch_size = min(encode.max_frames(model), STEPS_PER_PART) * per_step
+    part = torch.empty(0, 0)
     with (
-        closing(_prefetch(pictures, batch_size)) as batches,
-        closing(encode.stream_features(model, batches)) as encoded,
+        closing(_prefetch(frames, batch_size)) as batches,
+        closing(context.encode_steps(model, batches, frames_per_second, num_steps)) as encoded,
     ):
         is_last = False
         while not is_last:
-            part: list[Tensor] = []
-            for batch in itertools.islice(encoded, STEPS_PER_PART // batch_size):
-                part.append(batch)
-                on_progress(num_steps + sum(map(len, part)))
-            features = torch.cat(part) if part else torch.empty(0, 0)
-            is_last = len(features) < STEPS_PER_PART
+            while len(part) < STEPS_PER_PART and not is_last:
+                rows = next(encoded, None)
+                is_last = rows is None
+                if rows is not None:
+                    part = torch.cat([part, rows]) if len(part) else rows
+                    on_progress(num_steps + len(part))
+            features, part = part[:STEPS_PER_PART], part[STEPS_PER_PART:]
+            step = first_step + num_steps
             if cache and key_of:
                 cache.add(key_of(num_steps, "first step"), torch.tensor([[float(step)]]))
                 cache.add(key_of(num_steps, "features"), features)
             if len(features):
                 yield step, features
-            step += len(features)
             num_steps += len(features)
+
+
+def _numbered(
+    stream: Frames, steps_per_second: float, per_step: int
+) -> tuple[int, Iterator[context.Frame]]:
+    """Return the number of the first step, and frames numbered from it on.
+
+    A first frame between two steps stands for the step before it as well.
+    """
+    first = next(stream, None)
+    if first is None:
+        return 0, iter(())
+    seconds, picture = first
+    first_step, num_before = divmod(round(seconds * steps_per_second * per_step), per_step)
+    pictures = itertools.chain(
+        itertools.repeat(picture, num_before + 1), (frame for _, frame in stream)
+    )
+    return first_step, enumerate(pictures)
 
 
 def _part_keys(
@@ -164,19 +184,16 @@ def _part_keys(
     return key
 
 
-def _prefetch(
-    frames: Iterator[UInt8[np.ndarray, "H W 3"]], batch_size: int
-) -> Generator[UInt8[np.ndarray, "T H W 3"]]:
+def _prefetch(frames: Iterator[context.Frame], batch_size: int) -> Generator[list[context.Frame]]:
     """Decode the next batches in a thread while one is used."""
 
-    def next_batch(_: int) -> np.ndarray | None:
-        batch = list(itertools.islice(frames, batch_size))
-        return np.stack(batch) if batch else None
+    def next_batch(_: int) -> list[context.Frame]:
+        return list(itertools.islice(frames, batch_size))
 
     with ThreadPoolExecutor(1) as thread:
         batches = prefetch.ordered_map(
             next_batch, itertools.count(), thread, _NUM_PREFETCHED_BATCHES
         )
         with closing(batches):
-            while (batch := next(batches)) is not None:
+            while batch := next(batches):
                 yield batch

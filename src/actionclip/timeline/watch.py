@@ -20,10 +20,12 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import numpy as np
+import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
-from actionclip.core import encode
+from actionclip.core import context, encode
+from actionclip.core.context import Around
 from actionclip.model.actionclip import ActionCLIP
 from actionclip.timeline.engine import Engine, Score
 from actionclip.timeline.moments import Event
@@ -75,31 +77,19 @@ def watch(
         ValueError: the source is no video, or the model cannot be used for timelines.
         ConnectionError: there is no connection, and no retry left.
     """
-    engine = Engine(model, labels, score, settings)
-    max_hole = min(settings.window_seconds) * settings.frames_per_second
-    rate, short_side = settings.frames_per_second, model.encoder.short_side
-    last: tuple[_Frame, Float[Tensor, " E"]] | None = None
+    finder = _Finder(model, Engine(model, labels, score, settings), settings)
     num_reported, next_report = 0, 0.0
-    with closing(_FrameQueue(address, rate, short_side, watching, on_note)) as queue:
+    with closing(
+        _FrameQueue(address, finder, model.encoder.short_side, watching, on_note)
+    ) as queue:
         is_over = False
         while not is_over:
             frames = None if is_stopped() else queue.get(_MAX_FRAMES_AT_ONCE, _POLL_SECONDS)
             is_over = frames is None
             if frames:
-                batch = np.stack([frame.pixels for frame in frames])
-                [features] = encode.stream_features(model, [batch])  # (T, E)
-                for frame, row in zip(frames, features, strict=True):
-                    if last is not None:
-                        before, row_before = last
-                        hole = frame.step - before.step - 1
-                        if frame.stretch != before.stretch:
-                            yield from engine.finish()
-                        elif 0 < hole <= max_hole:  # the frame before counts as still on screen
-                            yield from engine.push(before.step + 1, row_before.expand(hole, -1))
-                    last = frame, row
-                    yield from engine.push(frame.step, row[None])
+                yield from finder.push(frames)
             elif is_over or not queue.is_connected:
-                yield from engine.finish()
+                yield from finder.finish()
             if queue.num_dropped > num_reported and (is_over or time.monotonic() >= next_report):
                 num_reported = queue.num_dropped
                 next_report = time.monotonic() + _SECONDS_BETWEEN_REPORTS
@@ -108,13 +98,67 @@ def watch(
             raise queue.failure
 
 
+class _Finder:
+    """Frames become rows, and rows go into the engine; holes that are short are filled."""
+
+    def __init__(self, model: ActionCLIP, engine: Engine, settings: Settings) -> None:
+        self._model = model
+        self._engine = engine
+        self._steps_per_second = settings.frames_per_second
+        self.frames_per_step = context.frames_per_step(model, self._steps_per_second)
+        self.frames_per_second = self._steps_per_second * self.frames_per_step
+        self._max_hole = min(settings.window_seconds) * self._steps_per_second
+        self._around = Around(model, self._steps_per_second)
+        self._stretch, self._first_step = 0, 0
+        self._features: deque[tuple[int, Float[Tensor, " E"]]] = deque()
+        """Of steps, until it is known what is around them."""
+        self._last: tuple[int, Float[Tensor, " _"]] | None = None
+        """The last step that went into the engine, and its row."""
+
+    def push(self, frames: Sequence[_Frame]) -> Iterator[Event]:
+        """Take the next frames, and find what is certain with them."""
+        steps = [each.pixels for each in frames if each.number % self.frames_per_step == 0]
+        features: Iterator[Tensor] = iter(())
+        if steps:
+            clips = encode.make_clip(self._model, np.stack(steps))[None]
+            features = iter(encode.vision_features(self._model, clips)[0])
+        for frame in frames:
+            step, rest = divmod(frame.number, self.frames_per_step)
+            if frame.stretch != self._stretch:
+                yield from self.finish()
+                self._around = Around(self._model, self._steps_per_second)
+                self._stretch, self._first_step = frame.stretch, step
+            if rest == 0:
+                self._features.append((step, next(features)))
+            number = frame.number - self._first_step * self.frames_per_step
+            yield from self._find(self._around.push(number, frame.pixels))
+
+    def finish(self) -> Iterator[Event]:
+        """End what is open: nothing more comes without a gap."""
+        yield from self._find(self._around.finish())
+        yield from self._engine.finish()
+        self._last = None
+
+    def _find(self, rows: Sequence[context.Row]) -> Iterator[Event]:
+        for row in rows:
+            step, features = self._features.popleft()
+            joined = torch.cat([features, row])
+            if self._last is not None:
+                last_step, last_row = self._last
+                hole = step - last_step - 1
+                if 0 < hole <= self._max_hole:  # the frame before counts as still on screen
+                    yield from self._engine.push(last_step + 1, last_row.expand(hole, -1))
+            self._last = step, joined
+            yield from self._engine.push(step, joined[None])
+
+
 @dataclass(frozen=True, eq=False)
 class _Frame:
     """A frame of the source."""
 
     stretch: int
     """The same for frames with nothing lost between them but dropped frames."""
-    step: int
+    number: int
     """Since second 0 of the file, or of the first connection."""
     pixels: UInt8[np.ndarray, "H W 3"]
 
@@ -125,23 +169,24 @@ class _FrameQueue:
     def __init__(
         self,
         address: Address,
-        frames_per_second: float,
+        finder: _Finder,
         short_side: int | None,
         watching: Watching,
         on_note: Note,
     ) -> None:
         self._connect = lambda: Connection(
             address,
-            frames_per_second,
+            finder.frames_per_second,
             short_side,
             in_real_time=watching.in_real_time,
             timeout_seconds=watching.timeout_seconds,
         )
-        self._rate = frames_per_second
+        self._rate = finder.frames_per_second
+        self._frames_per_step = finder.frames_per_step
         self._watching = watching
         self._on_note = on_note
         self._frames: deque[_Frame] = deque()
-        self._capacity = max(1, round(watching.max_delay_seconds * frames_per_second))
+        self._capacity = max(1, round(watching.max_delay_seconds * self._rate))
         self._changed = threading.Condition()
         self._is_closed = threading.Event()
         self._is_over = False
@@ -185,28 +230,34 @@ class _FrameQueue:
             self._changed.notify_all()
 
     def _read_connections(self) -> Iterator[_Frame]:
-        """Read one connection after the other; steps go on by the clock between them."""
+        """Read one connection after the other; numbers go on by the clock between them.
+
+        A first frame between two steps stands for the step before it as well.
+        """
         waits, num_failures = _waits(), 0
-        stretch = first_step = next_step = 0
-        origin_seconds = None  # when step 0 was
+        stretch = offset = next_number = 0
+        origin_seconds = None  # when frame 0 was
         while not self._is_closed.is_set():
-            what, last_step = "connected", None
+            what, last = "connected", None
             try:
-                for step, pixels in self._read_connection():
+                for number, pixels in self._read_connection():
                     waits, num_failures = _waits(), 0
-                    if last_step is None or step <= last_step:
+                    if last is None or number <= last:
                         now = time.monotonic()
                         if origin_seconds is None:
-                            origin_seconds = now - step / self._rate
+                            origin_seconds = now - number / self._rate
                         by_clock = round((now - origin_seconds) * self._rate)
-                        first_step = max(next_step, by_clock) - step
+                        offset = max(next_number, by_clock) - number
                         stretch += 1
-                        second = (first_step + step) / self._rate
+                        second = (offset + number) / self._rate
                         clock = datetime.now().astimezone().isoformat(sep=" ", timespec="seconds")
                         self._on_note(f"{what}; second {second:g} is {clock}")
                         what = "its clock jumped"
-                    last_step, next_step = step, first_step + step + 1
-                    yield _Frame(stretch, first_step + step, pixels)
+                        num_before = (offset + number) % self._frames_per_step
+                        for before in range(offset + number - num_before, offset + number):
+                            yield _Frame(stretch, before, pixels)
+                    last, next_number = number, offset + number + 1
+                    yield _Frame(stretch, offset + number, pixels)
                 return
             except ConnectionLostError as lost:
                 if self._is_closed.is_set():
@@ -224,9 +275,9 @@ class _FrameQueue:
                 return
             self._connection = self._connect()
         try:
-            for step_and_pixels in self._connection.frames():
+            for number_and_pixels in self._connection.frames():
                 self.is_connected = True
-                yield step_and_pixels
+                yield number_and_pixels
         finally:
             self.is_connected = False
             self._connection.close()

@@ -160,7 +160,7 @@ class Classification(Objective):
 
     def __init__(self, model: ActionCLIP, *arguments: Any, num_labels: int, **options: Any) -> None:  # noqa: ANN401  # those of `Objective`
         super().__init__(model, *arguments, num_labels=num_labels, **options)
-        self.classifier = nn.Linear(model.encoder.width, num_labels)
+        self.classifier = nn.Linear(model.encoder.clip_width, num_labels)
         for name, parameter in model.named_parameters():
             if name.startswith(("encoder.text", "logit_scale")):
                 parameter.requires_grad_(False)

@@ -5,7 +5,8 @@ stopped. Every process plans whole batches, and reads its own part of them. A so
 a data set by their indices: pixels (R, T, 3, S, S), uint8 or 0…1, or features (R, T, E).
 
 Shapes:
-    R: clips of this process   T: frames of a clip   S: pixels   E: width of the vision tower
+    R: clips of this process   T: frames of a clip   S: pixels
+    E: width of a row of vision features   C: the part of it that is about the frames around
 """
 
 from __future__ import annotations
@@ -16,9 +17,10 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 from accelerate import Accelerator
+from jaxtyping import Float
 from torch import Tensor
 
-from actionclip.core import encode
+from actionclip.core import context, encode
 from actionclip.core.cache import FeatureCache
 from actionclip.data import loading
 from actionclip.data.annotations import Annotations
@@ -27,6 +29,7 @@ from actionclip.data.clips import Sampling
 from actionclip.data.dataset import Cropped, TestViews, TrainingClips, Transform
 from actionclip.data.loading import Loader
 from actionclip.data.official_augmentation import OfficialAugmentation
+from actionclip.evaluation import scoring
 from actionclip.evaluation.scoring import Views
 from actionclip.model.actionclip import ActionCLIP
 from actionclip.training.recipe import Recipe
@@ -121,6 +124,8 @@ class Videos:
             conventions=self.conventions,
         )
         options: Any = {"num_workers": chosen.num_workers, "pin_memory": pin_memory}
+        self.shown = shown
+        """The clips as for testing."""
         self._drawn, self._shown = Loader(drawn, **options), Loader(shown, **options)
 
     def draw(self, plans: Sequence[Plan]) -> Iterator[tuple[Plan, Tensor]]:
@@ -239,7 +244,9 @@ class CachedFeatures:
                         )
                     for indices, clips in batches:
                         features = encode.vision_features(model, clips)  # (R, T, E)
-                        yield from zip([row_of[index] for index in indices], features, strict=True)
+                        around = [self._around(videos, model, index, view) for index in indices]
+                        rows = context.add(model, features, around)
+                        yield from zip([row_of[index] for index in indices], rows, strict=True)
 
             self._cache.fill([keys[row] for row in share], compute, on_progress)
 
@@ -266,6 +273,18 @@ class CachedFeatures:
         for start in range(0, len(indices), _CACHED_BATCH_SIZE):
             some = indices[start : start + _CACHED_BATCH_SIZE]
             yield some, self._cache.read([self._keys[index][0] for index in some])
+
+    def _around(
+        self, videos: Videos, model: ActionCLIP, index: int, view: int
+    ) -> Float[Tensor, "T C"] | None:
+        """See what is around the frames of the view of testing; it is the same in all views."""
+        if model.encoder.context is None:
+            return None
+        first = self._cache.find(self._key(videos, index, 0)) if view else None
+        if first is not None:
+            return first[:, -model.encoder.context.width :]
+        [around] = scoring.around_views(model, videos.shown, index)
+        return around
 
     def _key(self, videos: Videos, index: int, view: int) -> str:
         """Return the key of a view: everything that its features depend on."""

@@ -111,6 +111,33 @@ def read_frames_at(
     return _read(path, table, indices, short_side, limits)
 
 
+def read_frames_around(
+    path: VideoPath,
+    indices: Indices,
+    frames_per_second: float,
+    seconds: float,
+    within: tuple[int, int],
+    short_side: int | None = None,
+    limits: Limits = USUAL,
+) -> tuple[list[list[float]], Frames]:
+    """See `Decoder.read_frames_around`; times of the wanted frames and of those around them."""
+    path = Path(path)
+    _check_size(path, timetable.opening(path), short_side, limits)
+    table = _timetable(path, limits)
+    numbers, start = _checked(path, indices, table), table.opening
+    wanted = [float(start.seconds(tick)) for tick in table.ticks[numbers].tolist()]
+    first, last = (float(start.seconds(int(table.ticks[i]))) for i in (within[0], within[1] - 1))
+    steps: set[int] = set()
+    for time in wanted:  # at both ends of the part, what is around a frame lies inside it
+        begin = min(max(time - seconds, first), max(first, last - 2 * seconds))
+        end = min(begin + 2 * seconds, last)
+        steps |= {*range(math.ceil(begin * frames_per_second), int(end * frames_per_second) + 1)}
+    times = [step / frames_per_second for step in sorted(steps)]
+    around = [table.index_at(start.tick_at(time)) for time in times]
+    together = np.concatenate([numbers, np.array(around, np.int64).clip(within[0], within[1] - 1)])
+    return [wanted, times], _read(path, table, together, short_side, limits)
+
+
 def keyframes_near(path: VideoPath, indices: Indices, limits: Limits = USUAL) -> Keyframes:
     """See `Decoder.keyframes_near`."""
     path = Path(path)

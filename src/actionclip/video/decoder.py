@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
 from pathlib import Path
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 
@@ -35,6 +36,7 @@ from actionclip.video.pictures import Picture
 from actionclip.video.pixels import Geometry
 
 _NUM_AHEAD = 2  # videos that are read in advance, for each decoder
+Clip = TypeVar("Clip")
 _choosing = threading.Lock()  # held while a process is chosen for a request
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(
@@ -42,6 +44,15 @@ if hasattr(os, "register_at_fork"):
         after_in_parent=_choosing.release,
         after_in_child=_choosing.release,
     )
+
+
+class Surroundings(NamedTuple):
+    """Frames of a video, and those around them, in order; with their times in seconds."""
+
+    frames: Frames
+    seconds: list[float]
+    around: Frames
+    around_seconds: list[float]
 
 
 class Decoder:
@@ -114,6 +125,38 @@ class Decoder:
         times = np.asarray(seconds, np.float64).tolist()
         [(_, frames)] = self._request("read_frames_at", path, seconds=times, short_side=short_side)
         return frames
+
+    def read_frames_around(
+        self,
+        path: VideoPath,
+        indices: Indices,
+        frames_per_second: float,
+        seconds: float,
+        within: range,
+        short_side: int | None = None,
+    ) -> Surroundings:
+        """Read frames by index, and in the same go what is shown around each of them.
+
+        Args:
+            path: a video file.
+            indices: as in `read_frames`.
+            frames_per_second: of the frames around, which are those on screen at multiples of
+                1 / rate.
+            seconds: before and after each frame; at the ends of the part, inside it.
+            within: the indices of the frames of the part.
+            short_side: as in `read_frames`.
+        """
+        [((wanted, times), frames)] = self._request(
+            "read_frames_around",
+            path,
+            indices=np.asarray(indices, np.int64).tolist(),
+            frames_per_second=frames_per_second,
+            seconds=seconds,
+            within=(within.start, within.stop),
+            short_side=short_side,
+        )
+        num_wanted = len(wanted)
+        return Surroundings(frames[:num_wanted], wanted, frames[num_wanted:], times)
 
     def stream_frames(
         self, path: VideoPath, frames_per_second: float, short_side: int | None = None
@@ -197,36 +240,31 @@ SHARED_DECODER = Decoder()
 """The decoder of this process, with the default limits, for all code that needs no other."""
 
 
-def prefetch_frames(
-    videos: Iterable[Path],
-    choose: Callable[[VideoInfo], np.ndarray],
-    short_side: int,
-    decoders: Sequence[Decoder],
-) -> Iterator[tuple[Path, Frames | Exception]]:
-    """Read some frames of each video, while the frames of those before it are used.
+def prefetch_clips(
+    videos: Iterable[Path], read: Callable[[Decoder, Path], Clip], decoders: Sequence[Decoder]
+) -> Iterator[tuple[Path, Clip | Exception]]:
+    """Read a clip of each video, while those before it are used.
 
     Args:
         videos: files.
-        choose: returns the indices of the frames to read.
-        short_side: to which frames are scaled while they are decoded.
-        decoders: decode one video at a time each; nobody else may use them meanwhile.
+        read: called in several threads, with one of the decoders each.
+        decoders: nobody else may use them meanwhile.
 
     Yields:
-        Each video in order with its frames, or with what is wrong with it, a ValueError or OSError.
+        Each video in order with its clip, or with what is wrong with it, a ValueError or OSError.
     """
     idle = queue.SimpleQueue[Decoder]()
     for decoder in decoders:
         idle.put(decoder)
 
-    def read(video: Path) -> tuple[Path, Frames | Exception]:
+    def read_one(video: Path) -> tuple[Path, Clip | Exception]:
         decoder = idle.get()
         try:
-            indices = choose(decoder.probe(video))
-            return video, decoder.read_frames(video, indices, short_side)
+            return video, read(decoder, video)
         except (ValueError, OSError) as error:
             return video, error
         finally:
             idle.put(decoder)
 
     with ThreadPoolExecutor(len(decoders)) as threads:
-        yield from prefetch.ordered_map(read, videos, threads, _NUM_AHEAD * len(decoders))
+        yield from prefetch.ordered_map(read_one, videos, threads, _NUM_AHEAD * len(decoders))

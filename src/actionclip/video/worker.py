@@ -35,6 +35,7 @@ OPERATIONS: dict[str, Callable[..., Any]] = {
     "probe": decode.probe,
     "read_frames": decode.read_frames,
     "read_frames_at": decode.read_frames_at,
+    "read_frames_around": decode.read_frames_around,
     "keyframes_near": decode.keyframes_near,
     "frames_between": decode.frames_between,
     "stream_frames": decode.stream_frames,
@@ -133,8 +134,8 @@ def _packed(part: object) -> tuple[object, UInt8[np.ndarray, ...]]:
             return None, part
         case (np.ndarray() as indices, np.ndarray() as seconds):
             return None, np.concatenate([indices.view(np.uint8), seconds.view(np.uint8)])
-        case (int() | float() as step, np.ndarray() as frame):
-            return step, frame
+        case (int() | float() | list() as about, np.ndarray() as frames):
+            return about, frames
         case range():
             return [part.start, part.stop], _EMPTY
         case Picture():

@@ -1,5 +1,7 @@
+import copy
 import importlib.util
 import logging
+import math
 import runpy
 from collections.abc import Sequence
 
@@ -7,7 +9,8 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from actionclip.model.encoders import lite
+from actionclip.model import temporal_heads
+from actionclip.model.encoders import bodies, lite
 from actionclip.model.encoders.lite import LiteEncoder
 
 
@@ -31,7 +34,8 @@ def clips() -> torch.Tensor:
 @torch.inference_mode()
 def similarities(encoder: LiteEncoder, features: torch.Tensor, texts: Sequence[str]):
     of_texts = encoder.text_features(encoder.tokenize(texts))
-    return F.normalize(features, dim=-1) @ F.normalize(of_texts, dim=-1).T
+    nobody = torch.zeros_like(features)
+    return encoder.normalize(torch.cat([features, nobody], dim=-1)) @ of_texts.T
 
 
 @pytest.mark.parametrize(
@@ -75,7 +79,7 @@ def test_frame_features_follow_the_picture_and_nothing_else(
     encoder: LiteEncoder, clips: torch.Tensor
 ):
     together = encoder.frame_features(clips)
-    assert together.shape == (2, 2, encoder.width)
+    assert together.shape == (2, 2, encoder.clip_width)
     assert F.cosine_similarity(together[0, 0], together[1, 0], dim=0) < 0.9
     alone = torch.cat([encoder.frame_features(clip[None]) for clip in clips])
     torch.testing.assert_close(together, alone, atol=1e-4, rtol=1e-4)
@@ -101,11 +105,58 @@ def test_a_long_text_is_cut_and_the_log_says_which(
 
 @torch.inference_mode()
 def test_its_weights_rebuild_it(encoder: LiteEncoder, clips: torch.Tensor):
-    rebuilt = LiteEncoder(encoder.tokenizer).eval()
+    rebuilt = LiteEncoder(encoder.tokenizer, **encoder.settings).eval()
     rebuilt.load_state_dict(encoder.state_dict())
     torch.testing.assert_close(rebuilt.frame_features(clips), encoder.frame_features(clips))
     ids = encoder.tokenize(["arm wrestling"])
     torch.testing.assert_close(rebuilt.text_features(ids), encoder.text_features(ids))
+
+
+@torch.inference_mode()
+def test_a_model_from_before_there_were_bodies_answers_as_it_did(
+    encoder: LiteEncoder, clips: torch.Tensor
+):
+    """And one with bodies gives the same logits where nobody is in the picture."""
+    older = LiteEncoder(encoder.tokenizer).eval()
+    older.load_state_dict(
+        {name: v for name, v in encoder.state_dict().items() if not name.startswith("bodies.")}
+    )
+    assert older.context is None
+    labels = ["playing guitar", "falling down", "petting a cat"]
+
+    def logits(of: LiteEncoder) -> torch.Tensor:
+        head = temporal_heads.HEADS["mean"](of.width)
+        embeddings = of.normalize(of.pool(head, of.frame_features(clips)))
+        texts = F.normalize(of.text_features(of.tokenize(labels)), dim=-1)
+        torch.testing.assert_close(embeddings.norm(dim=-1), torch.ones(2))
+        return math.exp(of.initial_logit_scale) * embeddings @ texts.T
+
+    torch.testing.assert_close(logits(encoder), logits(older), atol=1e-5, rtol=1e-6)
+
+
+@torch.inference_mode()
+def test_what_bodies_do_counts_for_labels_that_they_know(encoder: LiteEncoder, clips: torch.Tensor):
+    rows = encoder.vision_features(clips)
+    taught = encoder.bodies.taught[0] - encoder.bodies.text_center
+    doing = F.normalize(taught @ encoder.bodies.text_projection, dim=-1)
+    with_bodies = torch.cat([rows, doing.expand(2, 2, -1)], dim=-1)
+    head = temporal_heads.HEADS["mean"](encoder.width)
+    alone, joined = (
+        encoder.normalize(encoder.pool(head, encoder.project(each))) for each in (rows, with_bodies)
+    )
+    torch.testing.assert_close(alone[:, : encoder.width], joined[:, : encoder.width])
+    sentence = encoder.bodies.taught[:1]
+    text = bodies.join_texts(
+        torch.zeros(1, encoder.width), encoder.bodies.text_features(sentence, torch.zeros(1))
+    )
+    gain = math.exp(encoder.initial_logit_scale) * (joined - alone) @ text.T
+    assert (gain - 20 * (bodies.SHARE + bodies.SHARE_UNSEEN)).abs().max() < 0.1
+
+
+def test_bodies_are_never_trained(encoder: LiteEncoder):
+    learning = copy.deepcopy(encoder).train()
+    assert not learning.bodies.training
+    assert not any(parameter.requires_grad for parameter in learning.bodies.parameters())
 
 
 def test_fine_tuning_can_start_at_the_projection(encoder: LiteEncoder, clips: torch.Tensor):

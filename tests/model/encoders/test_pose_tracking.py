@@ -66,7 +66,7 @@ def follow(monkeypatch):
 
 def test_a_person_is_followed_though_seen_by_the_detector_only_once(follow):
     scene = Scene(
-        lambda number: (40 + number, 50, 60, 0), seen_by_detector=lambda number, view: number == 10
+        lambda number: (40 + number, 50, 60, 0), seen_by_detector=lambda number, view: number == 9
     )
     found = follow(scene)
     assert (found.presence == 1).all()
@@ -123,7 +123,7 @@ def test_a_clip_read_frame_by_frame_finds_the_same(monkeypatch):
     for number, frame in enumerate(scene.frames(20)):
         tracker.update(frame, number / 10)
     (track,) = tracker.tracks
-    assert list(track.poses) == list(range(20))
+    assert list(track.poses) == [number / 10 for number in range(20)]
 
 
 def test_nobody_leaves_zeros(follow):

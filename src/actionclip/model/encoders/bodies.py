@@ -35,9 +35,7 @@ LOGIT_SCALE = 20.0
 
 LONGEST = 2.5
 """Length of a vector of a window, at most: as sure as bodies may be."""
-UNKNOWN_BODIES = 0.5
-"""Cosine with the nearest sentence that was taught from which on bodies know something."""
-UNKNOWN_THINGS, KNOWN_THINGS = 0.3, 0.8
+UNKNOWN_THINGS, KNOWN_THINGS = 0.2, 0.9
 """Cosines with the nearest class of ImageNet between which things come to know a label."""
 SHARE = 0.8
 """What bodies count beside things, for labels that both know, "riding a bicycle"."""
@@ -213,7 +211,7 @@ class Bodies(nn.Module):
             things_nearness: cosine of each with the nearest class of the other stream.
         """
         nearness = (sentences @ self.taught.T).amax(dim=1)
-        known = _rise(nearness, UNKNOWN_BODIES, 1.0)
+        known = nearness.clamp(min=0)  # the nearer to something that was taught, the more
         unseen = 1 - _rise(things_nearness, UNKNOWN_THINGS, KNOWN_THINGS)
         weights = known * (SHARE + SHARE_UNSEEN * unseen)
         placed = F.normalize((sentences - self.text_center) @ self.text_projection, dim=-1)

@@ -5,7 +5,8 @@ prompts let frames see each other; a temporal head joins the frame features of a
 
 Shapes:
     B: clips   T: frames of a clip   H W: pixels   N: texts   L: tokens   D: shared width
-    E: width of the vision tower
+    E: width of a row of vision features   C: the part of it that is about the frames around
+    F: width of frame features, D for most encoders
 """
 
 from __future__ import annotations
@@ -17,17 +18,56 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, UInt8
 from tokenizers import Tokenizer
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from actionclip.model.config import Calibration, ModelConfig
 from actionclip.model.registry import Registry
 
 logger = logging.getLogger(__name__)
+
+
+class Context(NamedTuple):
+    """What an encoder needs to see around each frame that its vision tower reads.
+
+    A clip is sampled too sparsely to see how a body moves. From the frames around it, every frame's
+    row of vision features gets a second part, [E | C], which `Follower.row` computes.
+    """
+
+    frames_per_second: float
+    """At least so dense."""
+    seconds: float
+    """Before and after each frame."""
+    memory_seconds: float
+    """How long a stream remembers."""
+    width: int
+    """C, the length of the second part."""
+
+    def frames_per_step(self, steps_per_second: float) -> int:
+        """Return how many frames to take for each step of a steady rate."""
+        return math.ceil(self.frames_per_second / steps_per_second)
+
+
+class Follower(abc.ABC):
+    """Sees the frames of one clip or stream in order; not safe for threads."""
+
+    @abc.abstractmethod
+    def push(self, frame: UInt8[np.ndarray, "H W 3"], seconds: float) -> None:
+        """Take the next frame, RGB."""
+
+    @abc.abstractmethod
+    def forget(self, seconds: float) -> None:
+        """Forget what was before a time."""
+
+    @abc.abstractmethod
+    def row(self, seconds: float) -> Float[Tensor, " C"]:
+        """Return the second part of the row of a frame, from what was pushed around it."""
 
 
 class Encoder(nn.Module, abc.ABC):
@@ -57,6 +97,8 @@ class Encoder(nn.Module, abc.ABC):
     """Whether the precision `auto` is fp32 on every device."""
     runtimes: Sequence[str] = ("torch",)
     """Libraries that compute its features, whose versions are part of the fingerprint."""
+    context: Context | None = None
+    """What it sees around each frame; None: it sees each frame alone."""
     not_for_vision_features: tuple[str, ...] = ("text_tower.",)
     """Beginnings of the names of parameters and buffers that `vision_features` does not use."""
 
@@ -85,7 +127,7 @@ class Encoder(nn.Module, abc.ABC):
             f"which {type(self).__name__} does not have; use a temporal head alone"
         )
 
-    def frame_features(self, clips: Float[Tensor, "B T 3 H W"]) -> Float[Tensor, "B T D"]:
+    def frame_features(self, clips: Float[Tensor, "B T 3 H W"]) -> Float[Tensor, "B T F"]:
         """Encode frames, RGB in 0…1; the encoder normalises the pixels itself."""
         return self.project(self.vision_features(clips))
 
@@ -94,8 +136,25 @@ class Encoder(nn.Module, abc.ABC):
         """Run the vision tower: the costly half, whose results are cached."""
 
     @abc.abstractmethod
-    def project(self, vision_features: Float[Tensor, "B T E"]) -> Float[Tensor, "B T D"]:
+    def project(self, vision_features: Float[Tensor, "B T E"]) -> Float[Tensor, "B T F"]:
         """Map them into the space of the texts: the cheap half, trained with a frozen tower."""
+
+    def follow(self) -> Follower:
+        """Begin to see what is around the frames of a clip or a stream, if there is a `context`."""
+        raise NotImplementedError
+
+    @property
+    def clip_width(self) -> int:
+        """The length of the features of a clip, before they are normalised."""
+        return self.width
+
+    def pool(self, head: nn.Module, frame_features: Float[Tensor, "B T F"]) -> Float[Tensor, "B F"]:
+        """Make one feature of a clip's frames."""
+        return head(frame_features)
+
+    def normalize(self, clip_features: Float[Tensor, "*B F"]) -> Float[Tensor, "*B D"]:
+        """Make embeddings, of length one, of clip features."""
+        return F.normalize(clip_features, dim=-1)
 
     def tokenize(self, texts: Sequence[str]) -> Int[Tensor, "N L"]:
         """Turn texts into token ids, padded as the tower needs; warns of texts that are cut."""

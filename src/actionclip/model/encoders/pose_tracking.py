@@ -1,11 +1,11 @@
 """Frames of a clip become the landmarks of its people, followed over time.
 
 A person is read where the landmarks of the frame before lead. The detector searches twice a second,
-and in every frame while somebody is missing or nobody is found; then also in the frame with a
-margin, for people who are cut off, and turned to its sides, for people who lie. Whoever is missing
-is read where they were last, and is the same person if found there within a second. What precedes a
-first sighting is read backward, so that a person whom the detector sees once is known as long as
-the landmarks hold.
+and three times while somebody is missing or nobody is found; twice of these also in the frame with
+a margin, for people who are cut off, and turned to its sides, for people who lie. Whoever is
+missing is read where they were last, and is the same person if found there within a second. What
+precedes a first sighting is read backward, as far as frames are remembered, so that a person whom
+the detector sees once is known as long as the landmarks hold.
 
 Shapes:
     T: frames   H W: pixels of a frame   P: people of the clip
@@ -14,7 +14,8 @@ Shapes:
 from __future__ import annotations
 
 import statistics
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -24,14 +25,18 @@ from actionclip.model.encoders import blazepose
 from actionclip.model.encoders.blazepose import NUM_LANDMARKS, Poses
 
 SEARCH_EVERY_SECONDS = 0.5
+SEARCH_FOR_MISSING_EVERY_SECONDS = 0.3
+"""While somebody is missing or nobody is found; at every frame costs half as much again and finds
+no more."""
 MISSING_SECONDS = 1.0
 """Who is missing for longer is gone; whoever is found there is somebody else."""
 MIN_QUALITY = 0.3
 """Below, the landmarks lie beside the person or on something else."""
 MIN_FRAMES = 3
 """People of fewer frames are things that look like people for a moment."""
-MIN_MEDIAN_PRESENCE = 0.92
-"""Things that look like people for longer are below in most of their frames, hands above all."""
+MIN_MEDIAN_PRESENCE = 0.94
+"""Things that look like people for longer are below in most of their frames: a pistol in a hand had
+.81, people who fall .91 and more."""
 
 _TORSO = (11, 12, 23, 24)  # shoulders and hips
 _SAME_DISTANCE = 0.35
@@ -40,6 +45,7 @@ _SAME_SIZE = 2.0
 _BETTER = 1.5
 """Times the quality of whom a newcomer replaces."""
 _MARGIN = 1.6
+_ROUNDING = 1e-6
 
 Frames = UInt8[np.ndarray, "T H W 3"] | Sequence[UInt8[np.ndarray, "H W 3"]]
 
@@ -71,10 +77,8 @@ def landmarks(
     tracker = PoseTracker(max_people)
     for frame, time in zip(frames, times, strict=True):
         tracker.update(frame, float(time))
-    _extend_backward(tracker.tracks, frames)
-    shortest = min(MIN_FRAMES, len(frames) // 4)
-    people = [track for track in tracker.tracks if track.is_person(shortest)]
-    return _pack(people, len(frames), max_people, frames[0].shape[0] if len(frames) else 1)
+    people = [track for track in tracker.tracks if track.is_person(tracker.min_frames)]
+    return _pack(people, tracker.times, max_people, frames[0].shape[0] if len(frames) else 1)
 
 
 @dataclass(eq=False)
@@ -82,8 +86,8 @@ class Track:
     """One person: what was read in each frame, and where to read next."""
 
     region: Float[np.ndarray, " 4"]
-    poses: dict[int, Poses] = field(default_factory=dict)
-    """By the number of the frame; of one region each."""
+    poses: dict[float, Poses] = field(default_factory=dict)
+    """By the time of the frame, in seconds; of one region each."""
     seen: float = -np.inf
     """When the person was last found, in seconds."""
     quality: float = 0.0
@@ -94,28 +98,47 @@ class Track:
         presences = [float(pose.presence[0]) for pose in self.poses.values()]
         return len(presences) >= min_frames and statistics.median(presences) >= MIN_MEDIAN_PRESENCE
 
-    def prominence(self) -> float:
-        """Sum up size and quality over the frames."""
-        return sum(
-            quality(pose) * float(pose.next_regions[0, 2]) ** 0.5 for pose in self.poses.values()
-        )
+    def prominence(self, times: Iterable[float] | None = None) -> float:
+        """Sum up size and quality over the frames, or over those of some times."""
+        poses = [self.poses[time] for time in times or self.poses if time in self.poses]
+        return sum(quality(pose) * float(pose.next_regions[0, 2]) ** 0.5 for pose in poses)
 
 
 class PoseTracker:
     """Follows people forward in time, one frame after another."""
 
     def __init__(self, max_people: int = 1) -> None:
+        """Start before the first frame."""
         self.max_people = max_people
         self.tracks: list[Track] = []
-        """Everybody so far."""
+        """Everybody who is remembered."""
         self._live: list[Track] = []
         """Who is found now, and who is missing and waited for."""
-        self._number = -1
+        self._frames: deque[tuple[float, UInt8[np.ndarray, "H W 3"]]] = deque()
+        """Those that are remembered with their times, the present one last."""
         self._last_search = self._last_wide_search = -np.inf
+
+    @property
+    def times(self) -> list[float]:
+        """Of the frames that are remembered."""
+        return [time for time, _ in self._frames]
+
+    @property
+    def min_frames(self) -> int:
+        """How many frames show a person at least, or else it is a thing."""
+        return min(MIN_FRAMES, len(self._frames) // 4)
+
+    def forget(self, time: float) -> None:
+        """Forget frames, poses and people before a time."""
+        while self._frames and self._frames[0][0] < time:
+            self._frames.popleft()
+        for track in self.tracks:
+            track.poses = {when: pose for when, pose in track.poses.items() if when >= time}
+        self.tracks = [track for track in self.tracks if track.poses or track in self._live]
 
     def update(self, frame: UInt8[np.ndarray, "H W 3"], time: float) -> None:
         """Read the next frame."""
-        self._number += 1
+        self._frames.append((time, frame))
         self._live = [track for track in self._live if time - track.seen <= MISSING_SECONDS]
         self._live.sort(key=lambda track: -len(track.poses))
         found: list[Track] = []
@@ -125,10 +148,12 @@ class PoseTracker:
                 self._accept(track, pose, time)
                 found.append(track)
         missing = [track for track in self._live if track not in found]
-        if missing or not found or _is_due(time, self._last_search):
+        is_followed = found and not missing
+        every = SEARCH_EVERY_SECONDS if is_followed else SEARCH_FOR_MISSING_EVERY_SECONDS
+        if time - self._last_search >= every - _ROUNDING:
             self._last_search = time
             views = [blazepose.whole(frame)]
-            if not found and (missing or _is_due(time, self._last_wide_search)):
+            if not found and time - self._last_wide_search >= SEARCH_EVERY_SECONDS - _ROUNDING:
                 self._last_wide_search = time
                 views += _further_views(frame)
             self._search(frame, time, views, found, missing)
@@ -164,14 +189,29 @@ class PoseTracker:
                     self._live.append(track)
                     self.tracks.append(track)
                 self._accept(track, pose, time)
+                if not near:
+                    self._extend_backward(track)
                 found.append(track)
             if found:
                 return
 
     def _accept(self, track: Track, pose: Poses, time: float) -> None:
-        track.poses[self._number] = pose
+        track.poses[time] = pose
         track.region = pose.next_regions[0]
         track.quality, track.seen = quality(pose), time
+
+    def _extend_backward(self, track: Track) -> None:
+        """Read the frames before a first sighting, until the person is gone or somebody else's."""
+        region, later = track.region, track.seen
+        for time, frame in list(self._frames)[-2::-1]:
+            pose = _read(frame, region) if later - time <= MISSING_SECONDS else None
+            others = [each.poses[time] for each in self.tracks if time in each.poses]
+            if pose is None or any(
+                _same(pose.next_regions[0], each.next_regions[0]) for each in others
+            ):
+                return
+            track.poses[time] = pose
+            region, later = pose.next_regions[0], time
 
 
 def quality(pose: Poses) -> float:
@@ -197,10 +237,6 @@ def _same(one: np.ndarray, other: np.ndarray) -> bool:
     return large <= _SAME_SIZE * small and distance < _SAME_DISTANCE * large
 
 
-def _is_due(time: float, last: float) -> bool:
-    return time - last >= SEARCH_EVERY_SECONDS - 1e-6
-
-
 def _further_views(frame: np.ndarray) -> list[Float[np.ndarray, " 4"]]:
     """Give a smaller picture, for people cut off at its edge, and both sides up, for who lies."""
     x, y, side, _ = blazepose.whole(frame)
@@ -208,31 +244,18 @@ def _further_views(frame: np.ndarray) -> list[Float[np.ndarray, " 4"]]:
     return [np.array(view, np.float32) for view in views]
 
 
-def _extend_backward(tracks: Sequence[Track], frames: Frames) -> None:
-    """Read the frames before a first sighting, until the person is gone or somebody else's."""
-    for track in tracks:
-        first = min(track.poses)
-        region = track.poses[first].next_regions[0]
-        for number in range(first - 1, -1, -1):
-            pose = _read(frames[number], region)
-            known = [each.poses[number] for each in tracks if number in each.poses]
-            if pose is None or any(
-                _same(pose.next_regions[0], each.next_regions[0]) for each in known
-            ):
-                break
-            track.poses[number] = pose
-            region = pose.next_regions[0]
-
-
-def _pack(tracks: Sequence[Track], num_frames: int, max_people: int, height: int) -> Landmarks:
+def _pack(
+    tracks: Sequence[Track], times: Sequence[float], max_people: int, height: int
+) -> Landmarks:
     """Place the most prominent track first, others where a place is free."""
-    shape = (num_frames, max_people, NUM_LANDMARKS)
+    shape = (len(times), max_people, NUM_LANDMARKS)
     points, world = np.zeros((*shape, 3), np.float32), np.zeros((*shape, 3), np.float32)
     visibility, presence = np.zeros(shape, np.float32), np.zeros(shape[:2], np.float32)
+    number_of = {time: number for number, time in enumerate(times)}
     for track in sorted(tracks, key=Track.prominence, reverse=True):
-        numbers = list(track.poses)
+        numbers = [number_of[time] for time in track.poses]
         free = [place for place in range(max_people) if not presence[numbers, place].any()]
-        for number, pose in track.poses.items() if free else ():
+        for number, pose in zip(numbers, track.poses.values(), strict=True) if free else ():
             points[number, free[0]] = pose.points[0] / height
             world[number, free[0]] = pose.world[0]
             visibility[number, free[0]] = pose.visibility[0]
