@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from actionclip.core import context
 from actionclip.timeline import file
 from actionclip.timeline.settings import Settings
 from actionclip.video import decode
@@ -86,7 +87,7 @@ def cache(monkeypatch, tmp_path) -> Path:
 
 @pytest.fixture
 def small_parts(monkeypatch):
-    monkeypatch.setattr(file, "STEPS_PER_PART", 16)
+    monkeypatch.setattr(context, "STEPS_PER_PART", 16)
 
 
 def read(model, video, rate=4.0, stream_frames=decode.stream_frames) -> torch.Tensor:
@@ -106,7 +107,7 @@ def test_every_step_has_the_features_of_the_frame_on_screen_then(model, film):
 @pytest.mark.usefixtures("small_parts")
 def test_parts_join_to_the_same_features(model, film, monkeypatch):
     in_parts = read(model, film)
-    monkeypatch.setattr(file, "STEPS_PER_PART", 256)
+    monkeypatch.setattr(context, "STEPS_PER_PART", 256)
     assert torch.equal(read(model, film), in_parts)
 
 

@@ -350,3 +350,27 @@ def test_what_is_no_time_and_no_rate_is_not_blamed_on_the_file(ordinary):
     for rate in (0.0, -1.0, float("nan"), float("inf")):
         with pytest.raises(ValueError, match="frames a second are not possible"):
             next(decode.stream_frames(ordinary, rate))
+
+
+def test_frames_around_others_are_those_on_screen_then(ordinary):
+    info = decode.probe(ordinary)
+    indices, within = [0, info.num_frames // 2], (0, info.num_frames)
+    (seconds, times), frames = decode.read_frames_around(ordinary, indices, 5.0, 0.4, within, 32)
+    assert seconds == [index / info.frame_rate for index in indices]
+    assert np.array_equal(frames[:2], decode.read_frames(ordinary, indices, 32))
+    assert np.array_equal(frames[2:], decode.read_frames_at(ordinary, times, 32))
+    assert [time * 5 % 1 for time in times] == [0.0] * len(times)
+    for second in seconds:  # as much before it as after it, or at the ends inside
+        begin = max(second - 0.4, 0.0)
+        assert {time for time in times if begin <= time <= begin + 0.8} == {
+            step / 5 for step in range(100) if begin <= step / 5 <= begin + 0.8
+        }
+
+
+def test_frames_around_others_stay_inside_the_part(ordinary):
+    rate = decode.probe(ordinary).frame_rate
+    (seconds, times), frames = decode.read_frames_around(ordinary, [10], 10.0, 5.0, (8, 14), 32)
+    assert seconds == [10 / rate]
+    assert min(times) >= 8 / rate
+    assert max(times) <= 13 / rate
+    assert len(frames) == 1 + len(times) > 1

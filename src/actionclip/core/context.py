@@ -153,7 +153,7 @@ class Around:
         if step >= self._first_step:
             self._waiting += [step] if is_step else []
             if not self._parts or self._parts[-1].number < step // STEPS_PER_PART:
-                self._begin_part(step // STEPS_PER_PART)
+                self._begin_part(step // STEPS_PER_PART, number)
         for part in self._parts:
             part.follower.push(pixels, number / self._rate)
             part.follower.forget(number / self._rate - self._context.memory_seconds)
@@ -164,12 +164,13 @@ class Around:
         """Return the rows of the steps that are left, after the last frame."""
         return self._known_rows(float("inf"))
 
-    def _begin_part(self, number: int) -> None:
+    def _begin_part(self, part: int, first: int) -> None:
+        """Begin with the frames that are remembered; `first` is the one after them."""
         follower = self._encoder.follow()
         for before, pixels in self._remembered:
             follower.push(pixels, before / self._rate)
-        first = self._remembered[0][0] if self._remembered else number * STEPS_PER_PART
-        self._parts.append(_Part(number, follower, first / self._rate))
+        first = self._remembered[0][0] if self._remembered else first
+        self._parts.append(_Part(part, follower, first / self._rate))
 
     def _known_rows(self, now: float) -> list[Row]:
         rows: list[Row] = []

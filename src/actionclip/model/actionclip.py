@@ -180,6 +180,15 @@ class ActionCLIP(nn.Module):
             self.temporal_head = head.to(self.logit_scale.device).train(self.training)
         self.config = config
 
+    def see_frames_alone(self) -> None:
+        """Leave out what the encoder makes of the frames around each, for training from pixels."""
+        if self.encoder.context is not None:
+            scale = self.encoder.initial_logit_scale
+            self.encoder.see_frames_alone()
+            self.config = dataclasses.replace(self.config, encoder_config=self.encoder.settings)
+            with torch.no_grad():
+                self.logit_scale += self.encoder.initial_logit_scale - scale
+
     def in_precision(self, precision: str) -> ActionCLIP:
         """Convert the towers to another precision, on the present device.
 

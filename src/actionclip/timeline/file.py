@@ -33,8 +33,6 @@ from actionclip.timeline.moments import Ended, Event, Moment, Slot
 from actionclip.timeline.settings import Settings
 from actionclip.video.decoder import SHARED_DECODER
 
-STEPS_PER_PART = context.STEPS_PER_PART
-"""The most that an interruption loses."""
 _NUM_PREFETCHED_BATCHES = 4
 
 Frames = Iterator[tuple[float, UInt8[np.ndarray, "H W 3"]]]
@@ -118,14 +116,14 @@ def vision_features(
         on_progress(num_steps)
         if len(features):
             yield int(first_step.item()), features
-        if len(features) < STEPS_PER_PART:
+        if len(features) < context.STEPS_PER_PART:
             return
     per_step = context.frames_per_step(model, frames_per_second)
     stream = stream_frames(video, frames_per_second * per_step, model.encoder.short_side)
     first_step, frames = _numbered(stream, frames_per_second, per_step)
     memory = context.memory_frames(model, frames_per_second)
     frames = itertools.islice(frames, max(0, num_steps * per_step - memory), None)
-    batch_size = min(encode.max_frames(model), STEPS_PER_PART) * per_step
+    batch_size = min(encode.max_frames(model), context.STEPS_PER_PART) * per_step
     part = torch.empty(0, 0)
     with (
         closing(_prefetch(frames, batch_size)) as batches,
@@ -133,13 +131,13 @@ def vision_features(
     ):
         is_last = False
         while not is_last:
-            while len(part) < STEPS_PER_PART and not is_last:
+            while len(part) < context.STEPS_PER_PART and not is_last:
                 rows = next(encoded, None)
                 is_last = rows is None
                 if rows is not None:
                     part = torch.cat([part, rows]) if len(part) else rows
                     on_progress(num_steps + len(part))
-            features, part = part[:STEPS_PER_PART], part[STEPS_PER_PART:]
+            features, part = part[: context.STEPS_PER_PART], part[context.STEPS_PER_PART :]
             step = first_step + num_steps
             if cache and key_of:
                 cache.add(key_of(num_steps, "first step"), torch.tensor([[float(step)]]))
@@ -177,7 +175,7 @@ def _part_keys(
         return None  # the decoder reports it
 
     def key(num_before: int, what: str) -> str:
-        steps = [num_before, num_before + STEPS_PER_PART]
+        steps = [num_before, num_before + context.STEPS_PER_PART]
         rate = float(frames_per_second)
         return cache.key(content, {"frames_per_second": rate, "steps": steps, "what": what})
 

@@ -61,6 +61,8 @@ class Run:
         self.accelerator = accelerator
         self.model = load_model(recipe, _DTYPES[accelerator.mixed_precision])
         self.model.to(accelerator.device)
+        if recipe.data.hold or not recipe.data.cached_views:
+            self.model.see_frames_alone()  # pixels of a clip do not show what is around them
         texts = tokenize(self.model, recipe, parts.train)
         self.model.task = recipe.task(parts.train.labels)
         self.data = self._source(parts.train, recipe.data.cached_views, on_features)

@@ -143,6 +143,10 @@ class Encoder(nn.Module, abc.ABC):
         """Begin to see what is around the frames of a clip or a stream, if there is a `context`."""
         raise NotImplementedError
 
+    def see_frames_alone(self) -> None:
+        """Leave out what is around frames, for good."""
+        raise NotImplementedError
+
     @property
     def clip_width(self) -> int:
         """The length of the features of a clip, before they are normalised."""

@@ -221,6 +221,11 @@ class LiteEncoder(Encoder):
         assert self.bodies is not None, "the model has no bodies"
         return BodyStream(self.bodies)
 
+    def see_frames_alone(self) -> None:
+        """Become as a model from before there were bodies."""
+        self.bodies, self.context, self.settings = None, None, {}
+        self.initial_logit_scale = LiteEncoder.initial_logit_scale
+
     def train(self, mode: bool = True) -> LiteEncoder:
         """Set the mode of all but the bodies, which are not trained."""
         super().train(mode)
