@@ -187,6 +187,7 @@ class Recognizer:
         *,
         threshold: Threshold = "auto",
         settings: Settings = _DEFAULT_SETTINGS,
+        exclusive: bool = False,
     ) -> list[Moment]:
         """Find when each label occurs, in order of time.
 
@@ -197,12 +198,21 @@ class Recognizer:
             threshold: score that a moment reaches; "auto": the calibrated one of each label, or
                 that of the settings.
             settings: frame rate, windows, lengths.
+            exclusive: one of the labels at most goes on at a time. Otherwise several can, and the
+                score of one does not depend on the others.
 
         Raises:
             FileNotFoundError: there is no such file.
             ValueError: as in `recognize`, or the model cannot make timelines.
         """
-        found = self.find_moments(video, labels, templates, threshold=threshold, settings=settings)
+        found = self.find_moments(
+            video,
+            labels,
+            templates,
+            threshold=threshold,
+            settings=settings,
+            exclusive=exclusive,
+        )
         return list(found.moments)
 
     def find_moments(
@@ -213,6 +223,7 @@ class Recognizer:
         *,
         threshold: Threshold = "auto",
         settings: Settings = _DEFAULT_SETTINGS,
+        exclusive: bool = False,
         on_progress: Callable[[int], None] = lambda num_frames: None,
     ) -> Timeline:
         """Do what `timeline` does, and return the scores over time as well.
@@ -220,7 +231,9 @@ class Recognizer:
         `on_progress` is called with the number of encoded frames.
         """
         path = frames.as_file(video, "timeline")
-        labels, score, settings = self._for_moments(labels, templates, threshold, settings)
+        labels, score, settings = self._for_moments(
+            labels, templates, threshold, settings, exclusive=exclusive
+        )
         read = self._decoders[0].stream_frames
         return file.find(self.model, path, labels, score, settings, read, on_progress)
 
@@ -232,6 +245,7 @@ class Recognizer:
         *,
         threshold: Threshold = "auto",
         settings: Settings = _DEFAULT_SETTINGS,
+        exclusive: bool = False,
         watching: Watching = _DEFAULT_WATCHING,
         on_note: Note = lambda note: None,
         is_stopped: Callable[[], bool] = lambda: False,
@@ -245,6 +259,7 @@ class Recognizer:
             templates: as in `recognize`.
             threshold: as in `timeline`.
             settings: as in `timeline`; the same frames give the same moments.
+            exclusive: as in `timeline`.
             watching: real time or not, timeouts, number of reconnects.
             on_note: called with notes on connections, from another thread, and on dropped frames.
             is_stopped: called several times a second; True ends what is open and returns.
@@ -260,7 +275,9 @@ class Recognizer:
         if not isinstance(source, str):
             source = str(frames.as_file(source, "watch"))
         address = parse_address(source)
-        labels, score, settings = self._for_moments(labels, templates, threshold, settings)
+        labels, score, settings = self._for_moments(
+            labels, templates, threshold, settings, exclusive=exclusive
+        )
         return watch.watch(
             self.model, address, labels, score, settings, watching, on_note, is_stopped
         )
@@ -319,6 +336,7 @@ class Recognizer:
         templates: Sequence[str] | None = None,
         *,
         beside_none: bool,
+        exclusive: bool = True,
         on_progress: Progress = lambda done, total: None,
     ) -> Scorer:
         """Embed the labels and return a function from clip embeddings to scores.
@@ -327,9 +345,10 @@ class Recognizer:
             labels: as in `recognize`.
             templates: as in `recognize`.
             beside_none: compare with "none of these" too, not only among the labels.
+            exclusive: as in `timeline`; beside "none of these" only.
             on_progress: as in `embed_labels`.
         """
-        return self._labels.scorer(labels, templates, beside_none, on_progress)
+        return self._labels.scorer(labels, templates, beside_none, on_progress, exclusive=exclusive)
 
     def _for_moments(
         self,
@@ -337,11 +356,13 @@ class Recognizer:
         templates: Sequence[str] | None,
         threshold: Threshold,
         settings: Settings,
+        *,
+        exclusive: bool,
     ) -> tuple[Sequence[str], Scorer, Settings]:
         """Return what a timeline needs: labels, their scorer, and settings with thresholds."""
         scoring.check_threshold(threshold)
         labels = self.choose_labels(labels)
-        score = self.scorer(labels, templates, beside_none=True)
+        score = self.scorer(labels, templates, beside_none=True, exclusive=exclusive)
         return labels, score, settings.reaching(threshold, self.model.calibration.thresholds)
 
     def _read_clip(self, decoder: Decoder, video: Path) -> Clip:

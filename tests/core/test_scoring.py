@@ -54,7 +54,7 @@ def test_the_background_counts_by_its_mean():
         _embeddings(3, 4, 8, seed=1),
         _embeddings(3, 5, 8, seed=2),
     )
-    scores, none = scoring.open_set(clips, labels, background, 10.0, temperature=1.5, margin=1.0)
+    scores, none = open_set(clips, labels, background, 10.0, temperature=1.5, margin=1.0)
     logits = 10 * torch.einsum("bd,knd->bkn", clips, labels) / 1.5
     by_mean = (10 * torch.einsum("bd,kd->bk", clips, background.mean(dim=1)) + 1) / 1.5
     together = torch.cat([logits - math.log(4), by_mean[..., None]], dim=-1)
@@ -68,7 +68,7 @@ def test_in_one_template_labels_compare_with_each_other_as_without_none():
         _embeddings(1, 4, 8, seed=1),
         _embeddings(1, 5, 8, seed=2),
     )
-    scores, none = scoring.open_set(clips, labels, background, 20.0, temperature=1.0, margin=3.0)
+    scores, none = open_set(clips, labels, background, 20.0, temperature=1.0, margin=3.0)
     closed = scoring.probabilities(clips, labels, 20.0)
     torch.testing.assert_close(scores / (1 - none)[:, None], closed)
 
@@ -87,9 +87,9 @@ def test_a_clip_is_scored_as_it_is_alone():
         _embeddings(2, 4, 8, seed=1),
         _embeddings(2, 3, 8, seed=2),
     )
-    together, none = scoring.open_set(clips, labels, background, 20.0, temperature=1.0, margin=3.0)
+    together, none = open_set(clips, labels, background, 20.0, temperature=1.0, margin=3.0)
     for place in range(5):
-        alone, none_alone = scoring.open_set(
+        alone, none_alone = open_set(
             clips[place : place + 1], labels, background, 20.0, temperature=1.0, margin=3.0
         )
         torch.testing.assert_close(alone[0], together[place])
@@ -106,7 +106,7 @@ def test_a_clip_is_scored_as_it_is_alone():
 def test_scores_are_probabilities_that_add_up_to_one(
     num_labels: int, logit_scale: float, temperature: float, margin: float, seed: int
 ):
-    scores, none = scoring.open_set(
+    scores, none = open_set(
         _embeddings(3, 6, seed=seed),
         _embeddings(2, num_labels, 6, seed=seed + 1),
         _embeddings(2, 4, 6, seed=seed + 2),
@@ -125,3 +125,24 @@ def test_a_larger_margin_makes_none_likelier(margin: float):
     _, less = scoring.with_none(logits, background, temperature=1.0, margin=margin)
     _, more = scoring.with_none(logits, background, temperature=1.0, margin=margin + 1)
     assert (more > less).all()
+
+
+def test_alone_beside_none_a_label_does_not_depend_on_those_beside_it():
+    label_logits, none = torch.randn(3, 2, 5), torch.randn(3, 2)
+    fitted = {"temperature": 1.5, "margin": 2.0}
+    together = scoring.each_beside_none(label_logits, none, **fitted)
+    for column in range(5):
+        alone = scoring.each_beside_none(label_logits[..., column : column + 1], none, **fitted)
+        torch.testing.assert_close(together[:, column : column + 1], alone)
+        single, _ = scoring.with_none(label_logits[..., column : column + 1], none, **fitted)
+        odds = (alone / (1 - alone)).log().mean(), (single / (1 - single)).log().mean()
+        assert odds[0] < odds[1]
+    one, equal = torch.tensor([[[5.0]]]), torch.tensor([[2.0]])
+    found = scoring.each_beside_none(one, equal, temperature=7.0, margin=3.0)
+    torch.testing.assert_close(found, torch.tensor([[scoring.PRIOR]]))
+
+
+def open_set(clips, labels, background, scale, **fitted):
+    """Scores of labels, and of none, for embeddings."""
+    none = scoring.logits(clips, background, scale).mean(dim=-1)
+    return scoring.with_none(scoring.logits(clips, labels, scale), none, **fitted)

@@ -51,6 +51,9 @@ Stride = Annotated[
     float | None,
     typer.Option(metavar="SECONDS", help="From one window to the next; by default one frame."),
 ]
+Exclusive = Annotated[
+    bool, typer.Option("--exclusive", help="One of the labels at most goes on at a time.")
+]
 Threshold = Annotated[
     str, typer.Option(metavar="SCORE", help='Score that a moment reaches, 0 to 1, or "auto".')
 ]
@@ -60,8 +63,8 @@ def choose_model(model: str | None) -> str:
     """Return the named model; if none is named `lite`, with a note on what it is good for."""
     if model is None:
         terminal.note(
-            "`lite` answers: it knows actions by the things around them, not by movement; for "
-            "CLIP's accuracy add --model openai/clip-vit-base-patch16"
+            "`lite` answers: it knows actions by the things around people and by how they move; "
+            "for CLIP's accuracy add --model openai/clip-vit-base-patch16"
         )
     return model or DEFAULT_MODEL
 

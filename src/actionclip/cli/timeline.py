@@ -43,6 +43,7 @@ def timeline(
     window: options.Windows = None,
     stride: options.Stride = None,
     threshold: options.Threshold = "auto",
+    exclusive: options.Exclusive = False,
     device: options.Device = None,
 ) -> None:
     """Find when in a video each of the labels occurs.
@@ -79,6 +80,7 @@ def timeline(
             sentences,
             threshold=least,
             settings=settings,
+            exclusive=exclusive,
             on_progress=lambda done: count(done, max(done, num_steps)),
         )
     moments = found.moments

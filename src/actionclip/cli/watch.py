@@ -33,6 +33,7 @@ def watch(
     window: options.Windows = None,
     stride: options.Stride = None,
     threshold: options.Threshold = "auto",
+    exclusive: options.Exclusive = False,
     realtime: Annotated[
         bool,
         typer.Option(
@@ -77,6 +78,7 @@ def watch(
             sentences,
             threshold=least,
             settings=settings,
+            exclusive=exclusive,
             watching=Watching(realtime, max_delay, timeout, retries),
             on_note=terminal.note,
             is_stopped=stopped.is_set,

@@ -118,6 +118,8 @@ class LabelEmbedder:
         templates: Sequence[str] | None,
         beside_none: bool,
         on_progress: Progress = lambda done, total: None,
+        *,
+        exclusive: bool = True,
     ) -> Scorer:
         """Embed the labels and return a function from clip embeddings to scores.
 
@@ -125,6 +127,7 @@ class LabelEmbedder:
             labels: as in `embed`.
             templates: as in `embed`.
             beside_none: compare with "none of these" too, not only among the labels.
+            exclusive: one of the labels at most applies; False: compare each with "none" alone.
             on_progress: as in `embed`.
 
         Raises:
@@ -139,14 +142,16 @@ class LabelEmbedder:
             scale /= calibration.temperature
             return lambda clips: scoring.probabilities(clips, label_embeddings, scale)
         background = self.embed(calibration.background, templates)  # (K, M, D)
-        return lambda clips: scoring.open_set(
-            clips,
-            label_embeddings,
-            background,
-            scale,
-            temperature=calibration.temperature,
-            margin=calibration.margin,
-        )[0]
+        fitted = {"temperature": calibration.temperature, "margin": calibration.margin}
+
+        def score(clips: Float[Tensor, "B D"]) -> Float[Tensor, "B N"]:
+            label_logits = scoring.logits(clips, label_embeddings, scale)
+            none = scoring.logits(clips, background, scale).mean(dim=-1)
+            if exclusive:
+                return scoring.with_none(label_logits, none, **fitted)[0]
+            return scoring.each_beside_none(label_logits, none, **fitted)
+
+        return score
 
     def _classifier_scorer(self, labels: Sequence[str]) -> Scorer:
         """Score labels of the paper's unimodal baseline, which has no words and no "none"."""

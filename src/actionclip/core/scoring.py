@@ -1,11 +1,12 @@
-"""Embeddings become scores, and scores predictions: among the labels, or beside "none of these".
+"""Embeddings become scores, and scores predictions: among labels, or beside "none of these".
 
 Among themselves, some label always wins. "None of these" is one more answer: its similarity is the
 mean of unrelated actions, the background, plus a margin (`docs/log.md` has the alternatives).
-A score does not depend on other clips.
+Where several actions can go on at once, each label is compared with "none" alone. A score does not
+depend on other clips.
 
 Shapes:
-    B: clips   K: templates   N: labels   M: texts of the background   D: shared width
+    B: clips   K: templates   N: labels   D: shared width
     T: frames   H W: pixels
 """
 
@@ -27,6 +28,11 @@ from actionclip.text import labels as label_text
 
 Threshold = float | Literal["auto"]
 """The least score of a label that is returned: 0…1, or "auto", what was fitted for each label."""
+
+
+PRIOR = 0.3
+"""How likely it is that an action that is asked for goes on at some moment of a video. The margin
+is fitted to clips that show an action of the list as often as none; a moment seldom does."""
 
 
 @dataclass(frozen=True)
@@ -75,36 +81,6 @@ def mean_scores(
     return scores.mean(dim=tuple(range(1, scores.ndim - 1)))
 
 
-def open_set(
-    clip_embeddings: Float[Tensor, "B D"],
-    label_embeddings: Float[Tensor, "K N D"],
-    background_embeddings: Float[Tensor, "K M D"],
-    logit_scale: float,
-    *,
-    temperature: float,
-    margin: float,
-) -> tuple[Float[Tensor, "B N"], Float[Tensor, " B"]]:
-    """Score labels and "none of these"; together they add up to 1.
-
-    Args:
-        clip_embeddings: of length one.
-        label_embeddings: every label in every template, of length one.
-        background_embeddings: unrelated actions in the same templates.
-        logit_scale: multiplies the cosines; the exponential of the model's parameter.
-        temperature: divides the logits; above 1 the answers are less sure.
-        margin: logits by which a label must exceed the background.
-
-    Returns:
-        The scores of the labels, and that of "none of these".
-    """
-    return with_none(
-        logits(clip_embeddings, label_embeddings, logit_scale),
-        logits(clip_embeddings, background_embeddings, logit_scale).mean(dim=-1),
-        temperature=temperature,
-        margin=margin,
-    )
-
-
 def with_none(
     label_logits: Float[Tensor, "B K N"],
     background_logits: Float[Tensor, "B K"],
@@ -112,22 +88,42 @@ def with_none(
     temperature: float,
     margin: float,
 ) -> tuple[Float[Tensor, "B N"], Float[Tensor, " B"]]:
-    """Compute the scores of `open_set` from logits.
+    """Score labels and "none of these"; together they add up to 1.
 
     Each label has the weight 1/N, and "none of these" as much as all of them: among many labels one
     fits by chance.
 
     Args:
         label_logits: of every label in every template.
-        background_logits: the mean over the background, in every template.
-        temperature: as in `open_set`.
-        margin: as in `open_set`.
+        background_logits: the mean over unrelated actions, in the same templates.
+        temperature: divides the logits; above 1 the answers are less sure.
+        margin: logits by which a label must exceed the background.
+
+    Returns:
+        The scores of the labels, and that of "none of these".
     """
     num_labels = label_logits.shape[-1]
     labels = label_logits / temperature - math.log(num_labels)
     none = (background_logits + margin) / temperature
     scores = mean_scores(torch.cat([labels, none[..., None]], dim=-1))  # (B, N + 1)
     return scores[:, :-1], scores[:, -1]
+
+
+def each_beside_none(
+    label_logits: Float[Tensor, "B K N"],
+    background_logits: Float[Tensor, "B K"],
+    *,
+    temperature: float,
+    margin: float,
+) -> Float[Tensor, "B N"]:
+    """Score each label alone beside "none of these", whatever other labels are asked.
+
+    Several actions can go on at once. For one label it would be the score of `with_none`, but for
+    `PRIOR`; arguments are those.
+    """
+    beyond_none = label_logits - background_logits[..., None] - margin
+    prior = math.log(PRIOR / (1 - PRIOR))
+    return (beyond_none / temperature + prior).sigmoid().mean(dim=1)
 
 
 def logits(

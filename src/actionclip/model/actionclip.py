@@ -186,6 +186,7 @@ class ActionCLIP(nn.Module):
             scale = self.encoder.initial_logit_scale
             self.encoder.see_frames_alone()
             self.config = dataclasses.replace(self.config, encoder_config=self.encoder.settings)
+            self.calibration = self.encoder.calibration
             with torch.no_grad():
                 self.logit_scale += self.encoder.initial_logit_scale - scale
 

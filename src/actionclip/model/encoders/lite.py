@@ -113,6 +113,9 @@ class LiteEncoder(Encoder):
             self.context: Context | None = body_stream.CONTEXT
             self.settings: Mapping[str, Any] = {"num_taught": num_taught}
             self.initial_logit_scale += math.log(bodies.JOINED_LENGTH)
+            self.calibration = Calibration(
+                temperature=1.8, margin=4.5, fitted_on="105 clips, 4 to 141 labels"
+            )
 
     @classmethod
     def build(cls, config: ModelConfig, tokenizer: Tokenizer | None) -> LiteEncoder:
@@ -225,6 +228,7 @@ class LiteEncoder(Encoder):
         """Become as a model from before there were bodies."""
         self.bodies, self.context, self.settings = None, None, {}
         self.initial_logit_scale = LiteEncoder.initial_logit_scale
+        self.calibration = LiteEncoder.calibration
 
     def train(self, mode: bool = True) -> LiteEncoder:
         """Set the mode of all but the bodies, which are not trained."""
