@@ -17,7 +17,7 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import numpy as np
 from jaxtyping import Float, UInt8
@@ -31,6 +31,8 @@ from actionclip.timeline.settings import Settings
 from actionclip.video.connection import Address, Connection, ConnectionLostError, LiveFrames
 
 Note = Callable[[str], None]
+OnFrame = Callable[[float, UInt8[np.ndarray, "H W 3"]], None]
+"""Takes the second of a frame, and the frame as the model gets it."""
 
 _MAX_FRAMES_AT_ONCE = 16
 _POLL_SECONDS = 0.2
@@ -55,6 +57,18 @@ class Watching:
     """How often in a row to try to connect again; None: without end."""
 
 
+@dataclass
+class Status:
+    """How watching a source goes; it changes meanwhile."""
+
+    second_0: datetime | None = None
+    """When that was, by the clock; known from the first frame on."""
+    num_connections: int = 0
+    """With the first one; a jump of the source's clock counts too."""
+    num_dropped: int = 0
+    """Frames that the model was too slow for."""
+
+
 def watch(
     model: ActionCLIP,
     address: Address,
@@ -64,12 +78,15 @@ def watch(
     watching: Watching,
     on_note: Note = lambda note: None,
     is_stopped: Callable[[], bool] = lambda: False,
+    status: Status | None = None,
+    on_frame: OnFrame = lambda seconds, frame: None,
 ) -> Generator[Event, None, None]:
     """Watch until the source ends or `is_stopped`; what is open then is ended.
 
     Events are yielded as soon as they are certain. `on_note` is called, also from another thread,
     with connections made and lost and the number of dropped frames; `is_stopped` is called several
-    times a second. The labels are in the order of the scores.
+    times a second. `status` is kept up to date; `on_frame` is called with each frame before the
+    events that follow from it. The labels are in the order of the scores.
 
     Raises:
         ValueError: the source is no video, or the model cannot be used for timelines.
@@ -80,7 +97,8 @@ def watch(
     rate, short_side = settings.frames_per_second, model.encoder.short_side
     last: tuple[_Frame, Float[Tensor, " E"]] | None = None
     num_reported, next_report = 0, 0.0
-    with closing(_FrameQueue(address, rate, short_side, watching, on_note)) as queue:
+    status = status or Status()
+    with closing(_FrameQueue(address, rate, short_side, watching, on_note, status)) as queue:
         is_over = False
         while not is_over:
             frames = None if is_stopped() else queue.get(_MAX_FRAMES_AT_ONCE, _POLL_SECONDS)
@@ -89,6 +107,7 @@ def watch(
                 batch = np.stack([frame.pixels for frame in frames])
                 [features] = encode.stream_features(model, [batch])  # (T, E)
                 for frame, row in zip(frames, features, strict=True):
+                    on_frame(frame.step / rate, frame.pixels)
                     if last is not None:
                         before, row_before = last
                         hole = frame.step - before.step - 1
@@ -100,8 +119,8 @@ def watch(
                     yield from engine.push(frame.step, row[None])
             elif is_over or not queue.is_connected:
                 yield from engine.finish()
-            if queue.num_dropped > num_reported and (is_over or time.monotonic() >= next_report):
-                num_reported = queue.num_dropped
+            if status.num_dropped > num_reported and (is_over or time.monotonic() >= next_report):
+                num_reported = status.num_dropped
                 next_report = time.monotonic() + _SECONDS_BETWEEN_REPORTS
                 on_note(f"{num_reported} frames dropped so far: they come faster than they go")
         if queue.failure:
@@ -129,6 +148,7 @@ class _FrameQueue:
         short_side: int | None,
         watching: Watching,
         on_note: Note,
+        status: Status,
     ) -> None:
         self._connect = lambda: Connection(
             address,
@@ -140,6 +160,7 @@ class _FrameQueue:
         self._rate = frames_per_second
         self._watching = watching
         self._on_note = on_note
+        self._status = status
         self._frames: deque[_Frame] = deque()
         self._capacity = max(1, round(watching.max_delay_seconds * frames_per_second))
         self._changed = threading.Condition()
@@ -150,7 +171,6 @@ class _FrameQueue:
         self._connection: Connection | None = None
         self.is_connected = False
         """Frames have come, and more may come with nothing lost between."""
-        self.num_dropped = 0
         self._thread = threading.Thread(target=self._read, name="frames", daemon=True)
         self._thread.start()
 
@@ -202,8 +222,11 @@ class _FrameQueue:
                         first_step = max(next_step, by_clock) - step
                         stretch += 1
                         second = (first_step + step) / self._rate
-                        clock = datetime.now().astimezone().isoformat(sep=" ", timespec="seconds")
-                        self._on_note(f"{what}; second {second:g} is {clock}")
+                        clock = datetime.now().astimezone()
+                        self._status.second_0 = clock - timedelta(seconds=second)
+                        self._status.num_connections += 1
+                        time_of_day = clock.isoformat(sep=" ", timespec="seconds")
+                        self._on_note(f"{what}; second {second:g} is {time_of_day}")
                         what = "its clock jumped"
                     last_step, next_step = step, first_step + step + 1
                     yield _Frame(stretch, first_step + step, pixels)
@@ -239,7 +262,7 @@ class _FrameQueue:
                 )
             elif len(self._frames) == self._capacity:
                 self._frames.popleft()
-                self.num_dropped += 1
+                self._status.num_dropped += 1
             self._frames.append(frame)
             self._changed.notify_all()
 
