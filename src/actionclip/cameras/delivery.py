@@ -77,7 +77,7 @@ class Outbox:
         self._changed = threading.Condition()
         self._is_closing = False
         self._given_up = threading.Event()
-        self._thread = threading.Thread(target=self._run, name=name)
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
 
     def put(self, document: str) -> None:
@@ -94,8 +94,10 @@ class Outbox:
         with self._changed:
             self._is_closing = True
             self._changed.notify()
-        self._thread.join(_END_SECONDS)
-        self._given_up.set()
+        try:
+            self._thread.join(_END_SECONDS)
+        finally:  # a second Ctrl-C does not wait
+            self._given_up.set()
         self._thread.join()
         lost = len(self._waiting) + self._num_dropped
         if lost:
