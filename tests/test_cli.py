@@ -191,6 +191,33 @@ def test_two_forms_of_json_at_once_are_refused(run, moving_square):
     assert outcome.err == "error: --jsonl: --json is given too; give one or the other\n"
 
 
+@pytest.mark.parametrize("option", ["--output", "--csv"])
+def test_a_file_of_answers_is_resumed_and_a_missing_path_is_one_of_them(
+    run, moving_square, tmp_path, option
+):
+    answers, later = tmp_path / "answers", tmp_path / "later.mp4"
+    question = ("recognize", later, moving_square, *LABELS, option, answers, "--resume")
+    outcome = run(*question)
+    assert outcome.status == 2
+    assert outcome.out == ""
+    assert f"{later}: no such file" in answers.read_text()
+    assert "error: 1 of 2 videos could not be read" in outcome.err
+    shutil.copy(moving_square, later)
+    outcome = run(*question)
+    assert outcome.status == 0
+    assert "error" not in answers.read_text().partition("\n")[2]
+    assert str(later) in answers.read_text()
+    outcome = run(*question)
+    done = 2 if option == "--output" else 1  # the last video of a table is done again
+    assert f"{answers} has the answers for {done} of 2 videos already" in outcome.err
+
+
+def test_a_file_of_answers_holds_what_is_printed(run, moving_square, tmp_path):
+    answers = tmp_path / "answers.jsonl"
+    outcome = run("recognize", moving_square, *LABELS, "--jsonl", "--output", answers)
+    assert outcome.out == answers.read_text()
+
+
 def test_the_report_is_one_page_with_frames_and_no_outside_resource(run, moving_square, tmp_path):
     report = tmp_path / "report.html"
     outcome = run("recognize", moving_square, "a <b>bold</b> move", "swimming", "--report", report)
@@ -283,6 +310,9 @@ def test_bad_videos_get_one_line_and_status_2(run, tmp_path, make, complaint):
         (["swimming", "--templates", "nowhere.txt"], "nowhere.txt: no such file"),
         (["swimming", "--model", "no-such-model"], "lite"),
         (["swimming", "--report", "no/such/folder/report.html"], "make it first"),
+        (["swimming", "--csv", "no/such/folder/answers.csv"], "make it first"),
+        (["swimming", "--csv", "a.csv", "--output", "a.jsonl"], "--csv: --output is given too"),
+        (["swimming", "--resume"], "--resume: there is no file to resume"),
     ],
 )
 def test_bad_arguments_get_one_line_and_status_2_and_no_file(

@@ -1,6 +1,7 @@
 """What the documents name exists."""
 
 import re
+import runpy
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -43,6 +44,12 @@ def test_every_step_of_the_architecture_names_a_file_and_a_name_in_it():
                 missing.append(f"{where}: {word}")
     assert (len(steps), missing) == (24, [])
     assert checked > 24
+
+
+def test_the_chart_of_speed_shows_the_figures_of_the_page_on_benchmarks():
+    script = runpy.run_path(str(ROOT / "docs/images/make_speed_chart.py"))
+    drawn = (ROOT / "docs/images/speed.svg").read_text("utf-8")
+    assert drawn == script["chart"](), "run docs/images/make_speed_chart.py"
 
 
 def _faults() -> str:

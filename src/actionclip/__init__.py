@@ -14,17 +14,19 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     __version__: str
     from actionclip.core.scoring import Prediction
+    from actionclip.core.tables import rows
     from actionclip.model.actionclip import ActionCLIP
     from actionclip.recognizer import Recognizer
     from actionclip.timeline.moments import Moment
 
-__all__ = ["ActionCLIP", "Moment", "Prediction", "Recognizer"]
+__all__ = ["ActionCLIP", "Moment", "Prediction", "Recognizer", "rows"]
 
 _HOMES = {
     "ActionCLIP": "actionclip.model.actionclip",
     "Moment": "actionclip.timeline.moments",
     "Prediction": "actionclip.core.scoring",
     "Recognizer": "actionclip.recognizer",
+    "rows": "actionclip.core.tables",
 }
 
 

@@ -28,7 +28,7 @@ from actionclip.timeline import file, watch
 from actionclip.timeline.file import Timeline
 from actionclip.timeline.moments import Event, Moment
 from actionclip.timeline.settings import Settings
-from actionclip.timeline.watch import Note, Watching
+from actionclip.timeline.watch import Note, OnFrame, Status, Watching
 from actionclip.video import sampling, transforms
 from actionclip.video.connection import parse_address
 from actionclip.video.decoder import Decoder, VideoInfo, prefetch_clips
@@ -249,6 +249,8 @@ class Recognizer:
         watching: Watching = _DEFAULT_WATCHING,
         on_note: Note = lambda note: None,
         is_stopped: Callable[[], bool] = lambda: False,
+        status: Status | None = None,
+        on_frame: OnFrame = lambda seconds, frame: None,
     ) -> Generator[Event]:
         """Report when each label begins and ends in a live source.
 
@@ -263,6 +265,8 @@ class Recognizer:
             watching: real time or not, timeouts, number of reconnects.
             on_note: called with notes on connections, from another thread, and on dropped frames.
             is_stopped: called several times a second; True ends what is open and returns.
+            status: kept up to date while the source is watched.
+            on_frame: called with the second and the pixels of each frame that the model gets.
 
         Yields:
             `Began` and `Ended` for each moment, and a `Slot` with the scores of all labels for each
@@ -279,7 +283,16 @@ class Recognizer:
             labels, templates, threshold, settings, exclusive=exclusive
         )
         return watch.watch(
-            self.model, address, labels, score, settings, watching, on_note, is_stopped
+            self.model,
+            address,
+            labels,
+            score,
+            settings,
+            watching,
+            on_note,
+            is_stopped,
+            status,
+            on_frame,
         )
 
     def read_frames(self, video: Video) -> UInt8[np.ndarray, "T H W 3"]:

@@ -1,11 +1,13 @@
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 
 import av
@@ -53,12 +55,43 @@ def test_every_event_is_a_line_of_json_and_an_end_is_a_moment(start, moving_squa
     assert {event["event"] for event in events} == {"started", "ended"}
     for event in events:
         if event["event"] == "ended":
-            assert list(event) == ["event", "start_seconds", "end_seconds", "label", "score"]
+            keys = ["event", "source", "time", "start_seconds", "end_seconds", "label", "score"]
+            assert list(event) == keys
             assert 0 <= event["start_seconds"] < event["end_seconds"] <= 2
             assert event["label"] in LABELS
         else:
-            assert list(event) == ["event", "start_seconds", "label"]
+            assert list(event) == ["event", "source", "time", "start_seconds", "label"]
+        assert event["source"] == str(moving_square)
+        assert datetime.fromisoformat(event["time"]).utcoffset() is not None
     assert "note: connected; second 0 is " in err
+
+
+def test_several_sources_are_watched_and_one_that_fails_does_not_end_the_others(
+    start, moving_square, tmp_path
+):
+    broken, got, clips = tmp_path / "broken.mp4", tmp_path / "got.jsonl", tmp_path / "clips"
+    broken.write_text("no video")
+    cameras = tmp_path / "cameras.toml"
+    cameras.write_text(
+        f"[yard]\naddress = {json.dumps(str(moving_square))}\nlabels = ['a square that moves']\n"
+    )
+    code = f"import sys; open({str(got)!r}, 'a').write(sys.stdin.read())"
+    command = shlex.join([sys.executable, "-c", code])
+    process = start(
+        *("--source", f"door={moving_square}", "--source", f"gate={broken}"),
+        *("--cameras", cameras, *LABELS, "--no-realtime", "--threshold", "0.05"),
+        *("--exec", command, "--clips", clips),
+    )
+    out, err = process.communicate(timeout=120)
+    assert process.returncode == 2
+    assert f"error: gate: {broken}: " in err
+    events = [json.loads(line) for line in out.splitlines()]
+    assert {event["source"] for event in events if event["event"] == "ended"} == {"door", "yard"}
+    assert [event["source"] for event in events if event["event"] == "failed"] == ["gate"]
+    assert {event["label"] for event in events if event["source"] == "yard"} == {LABELS[0]}
+    assert got.read_text() == out
+    recorded = {event["clip"] for event in events if event["event"] == "ended"}
+    assert recorded == {str(path) for path in clips.iterdir()}
 
 
 @pytest.mark.parametrize(
@@ -90,6 +123,17 @@ def test_a_signal_ends_what_is_open_with_status_0(start, tmp_path, moving_square
         (("987", "knitting"), "/dev/video987: no such file or device"),
         (("-",), "label"),
         (("-", "knitting", "--rate", "0"), "frames_per_second"),
+        ((), "there is no source; give an address, --source or --cameras"),
+        (("--source", "door", "knitting"), "'door' is not NAME=ADDRESS"),
+        (("--source", "a=-", "--source", "a=-", "knitting"), "'a': two sources have this name"),
+        (("--source", "a=-"), "label"),
+        (("--cameras", "nowhere.toml", "knitting"), "nowhere.toml: no such file"),
+        (("-", "udp://host:1", "ftp://host", "knitting"), "ftp://: such addresses are not opened"),
+        (("-", "--label", "knitting", "nowhere"), "nowhere: no such file"),
+        (("-", "knitting", "--exec", "no-such-program"), "--exec: 'no-such-program'"),
+        (("-", "knitting", "--exec", "'"), '--exec: "\'": a quotation mark lacks its partner'),
+        (("-", "knitting", "--webhook", "host/path"), "--webhook: 'host/path' is no http"),
+        (("-", "knitting", "--clips", "no/such/clips"), "make it first"),
     ],
 )
 def test_mistakes_are_told_before_a_model_is_loaded(arguments, complaint):

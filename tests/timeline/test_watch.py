@@ -6,6 +6,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import av
@@ -20,7 +21,7 @@ from actionclip.timeline import file
 from actionclip.timeline import watch as watching_module
 from actionclip.timeline.moments import Began, Ended, Event, Moment
 from actionclip.timeline.settings import Settings
-from actionclip.timeline.watch import Watching, watch
+from actionclip.timeline.watch import Status, Watching, watch
 from actionclip.video.connection import parse_address
 
 COLOURS = {"red": (255, 0, 0), "green": (0, 255, 0), "blue": (0, 0, 255)}
@@ -168,6 +169,27 @@ def test_each_connection_has_the_moments_of_a_file_that_holds_what_came(
         begins = float(piece.slot_seconds[0, 0])  # a cut piece begins with what cannot be decoded
         expected += [later(moment, offset - begins) for moment in piece.moments]
     assert [later(moment, 0) for moment in ended(found)] == expected
+
+
+def test_the_status_counts_connections_and_every_frame_is_shown(model, server, folder, monkeypatch):
+    monkeypatch.setattr(watching_module, "_FIRST_WAIT_SECONDS", 0.1)
+    for number in range(3):
+        (folder / f"counted.{number}").write_bytes((folder / f"film.{number}").read_bytes())
+    status, times = Status(), []
+    address = parse_address(f"{server}/pieces/counted")
+    before = datetime.now().astimezone()
+    events = watch(
+        *(model, address, LABELS, score, SETTINGS, ALL_FRAMES),
+        status=status,
+        on_frame=lambda seconds, frame: times.append((seconds, frame.shape)),
+    )
+    with pytest.raises(ConnectionError):
+        list(events)
+    assert (status.num_connections, status.num_dropped) == (3, 0)
+    assert status.second_0 is not None
+    assert abs(status.second_0 - before) < timedelta(seconds=60)
+    assert [seconds for seconds, _ in times] == sorted({seconds for seconds, _ in times})
+    assert {shape for _, shape in times} == {(16, 16, 3)}
 
 
 def test_what_is_open_is_ended_as_soon_as_the_connection_is_lost(model, server, folder):

@@ -16,7 +16,7 @@ from actionclip.data.dataset import Cropped, TrainingClips
 from actionclip.data.loading import Loader
 
 PACKAGE = Path(actionclip.__file__).parent
-ENCODE = {"timeline/export.py", "data/stick_figures/dataset.py"}
+ENCODE = {"cameras/clips.py", "data/stick_figures/dataset.py", "timeline/export.py"}
 """What writes videos."""
 DOOR = {"connection", "decoder", "files", "sampling", "transforms"}
 """Modules of `video` for the rest of the package; the others run in the limited process."""

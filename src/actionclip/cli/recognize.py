@@ -1,8 +1,10 @@
-"""`actionclip recognize`: videos and labels become a table, a JSON document or an HTML page."""
+"""`actionclip recognize`: videos and labels become a table, JSON, a file of answers or a page."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -42,6 +44,22 @@ def recognize(
             "--jsonl", help="Print a line of JSON for each video, as soon as it is known."
         ),
     ] = False,
+    output: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Write the lines of --jsonl into a file."),
+    ] = None,
+    csv: Annotated[
+        Path | None,
+        typer.Option(
+            "--csv", metavar="FILE", help="Write a table, a row for each video and label."
+        ),
+    ] = None,
+    resume: Annotated[
+        bool,
+        typer.Option(
+            "--resume", help="Skip the videos that --output or --csv has answers for already."
+        ),
+    ] = False,
     report: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Write an HTML page with frames and scores."),
@@ -54,37 +72,33 @@ def recognize(
     .avi, ...) or is a folder written with a slash. With --labels, every argument is one.
     """
     from actionclip import atomic_write
-    from actionclip.video import files
     from actionclip.video.decoder import Decoder
 
     arguments = [video, *(label or [])]
     num_paths = len(arguments) if labels else _count_paths(arguments)
     names, sentences = options.read_question(labels, arguments[num_paths:], templates, model)
-    if as_json and as_jsonl:
-        raise ValueError("--jsonl: --json is given too; give one or the other")
+    _refuse_both({"--jsonl": as_jsonl, "--json": as_json})
+    _refuse_both({"--csv": csv, "--output": output})
+    if resume and not (csv or output):
+        raise ValueError("--resume: there is no file to resume; give --output or --csv")
     least = terminal.score(threshold) if threshold is not None else None
-    if report:
-        atomic_write.check_folder(report)
-    videos: list[Path] = []
-    unread: list[tuple[str, str]] = []
-    for argument in arguments[:num_paths]:
-        try:
-            videos += files.find(Path(argument))
-        except (OSError, ValueError) as error:
-            if num_paths == 1:
-                raise
-            why = terminal.in_words(error)
-            unread.append((argument, why))
-            if as_jsonl:
-                _print_line({"video": argument, "error": why})
-    num_missing = len(unread)
-    if not videos:
-        _end(unread, num_missing)
+    for file in (report, csv, output):
+        if file:
+            atomic_write.check_folder(file)
+    videos, missing = _find(arguments[:num_paths])
+    unread = [why for _, why in missing]
+    if as_jsonl:
+        for argument, why in missing:
+            _print_line({"video": argument, "error": why})
+    if not videos and not (output or csv):
+        _end(unread, len(missing))
     model = options.choose_model(model)
     decoders = [Decoder() for _ in videos[:NUM_DECODERS]]
     for decoder in decoders:
         decoder.start()  # while torch is imported
 
+    from actionclip.core.scoring import Answer
+    from actionclip.core.tables import AnswerFile, to_document
     from actionclip.pages import html
     from actionclip.recognizer import Recognizer
 
@@ -92,43 +106,80 @@ def recognize(
     names = recognizer.choose_labels(names)
     if len(names) == 1 and least is None:
         terminal.note("a single label always scores 1; give others to compare it with")
+    num_videos = len(videos) + len(missing)
     results: list[dict[str, object]] = []
     sections: list[html.Section] = []
-    with terminal.counter("embedding labels", "prompts") as count:
-        recognizer.embed_labels(names, sentences, count)
-    with terminal.progress("videos") as progress:
+    with ExitStack() as stack:
+        file = None
+        if path := output or csv:
+            file = AnswerFile(path, "jsonl" if output else "csv", names, resume=resume)
+            stack.enter_context(file)
+            for argument, why in missing:
+                file.add(Answer(Path(argument), [], error=why))
+            new = [video for video in videos if video not in file]
+            if len(new) < len(videos):
+                done = len(videos) - len(new)
+                terminal.note(f"{path} has the answers for {done} of {len(videos)} videos already")
+            videos = new
+        with terminal.counter("embedding labels", "prompts") as count:
+            recognizer.embed_labels(names, sentences, count)
+        progress = stack.enter_context(terminal.progress("videos"))
         answers = recognizer.recognize_all(
             videos, names, sentences, threshold=least, keep_frames=report is not None
         )
         for answer in progress.track(answers, total=len(videos), description="recognizing"):
-            if answer.error is not None:
-                unread.append((str(answer.video), answer.error))
-                if as_jsonl:
-                    _print_line({"video": str(answer.video), "error": answer.error})
-                continue
-            path, predictions = answer.video, answer.predictions
             if answer.frames is not None:
-                sections.append(html.section(str(path), answer.frames, predictions[: top or 10]))
-            shown = [vars(prediction) for prediction in predictions[:top]]
-            if as_json:
-                results.append({"video": str(path), "predictions": shown})
-            elif as_jsonl:
-                _print_line({"video": str(path), "predictions": shown})
-            else:
-                _print_table(path, predictions[: top or 5])
+                shown = answer.predictions[: top or 10]
+                sections.append(html.section(str(answer.video), answer.frames, shown))
+            whole = replace(answer, predictions=answer.predictions[:top])
+            if file:
+                file.add(whole)
+            if as_jsonl:
+                _print_line(to_document(whole))
+            if answer.error is not None:
+                unread.append(answer.error)
+            elif as_json:
+                results.append(to_document(whole))
+            elif not (as_jsonl or file):
+                _print_table(answer.video, answer.predictions[: top or 5])
     if as_json and not (unread and not results):
         print(display.to_json({"results": results}, indent=2))
+    if path:
+        terminal.note(f"the answers are in {path}")
     if report and sections:
         page = html.recognition(sections, model, len(names), has_threshold=least is not None)
         atomic_write.write_text(report, page)
         terminal.note(f"the report is in {report}")
-    _end(unread, len(videos) + num_missing)
+    _end(unread, num_videos)
 
 
-def _end(unread: Sequence[tuple[str, str]], num_videos: int) -> None:
+def _refuse_both(given: dict[str, object]) -> None:
+    """Raise ValueError if both of two options are given."""
+    if all(given.values()):
+        one, other = given
+        raise ValueError(f"{one}: {other} is given too; give one or the other")
+
+
+def _find(arguments: Sequence[str]) -> tuple[list[Path], list[tuple[str, str]]]:
+    """Return the videos, and which arguments are none, with the reason; a single one raises it."""
+    from actionclip.video import files
+
+    videos: list[Path] = []
+    missing: list[tuple[str, str]] = []
+    for argument in arguments:
+        try:
+            videos += files.find(Path(argument))
+        except (OSError, ValueError) as error:
+            if len(arguments) == 1:
+                raise
+            missing.append((argument, terminal.in_words(error)))
+    return videos, missing
+
+
+def _end(unread: Sequence[str], num_videos: int) -> None:
     """Print why videos could not be read, and leave the program if any could not."""
-    for _, error in unread:
-        terminal.error(error)
+    for why in unread:
+        terminal.error(why)
     if unread:
         if num_videos > 1:
             terminal.error(f"{len(unread)} of {num_videos} videos could not be read")

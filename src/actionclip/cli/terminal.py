@@ -30,8 +30,8 @@ _REFUSALS = {
 
 
 def note(message: str) -> None:
-    """Print a note on one line."""
-    print(f"note: {display.one_line(message)}", file=sys.stderr)
+    """Print a note on one line, whole, also where several threads print."""
+    sys.stderr.write(f"note: {display.one_line(message)}\n")
 
 
 def progress_line(message: str) -> None:

@@ -101,7 +101,7 @@ def write_clips(
     folder.mkdir(parents=True, exist_ok=True)
     paths: list[Path] = []
     for number, moment in enumerate(moments, start=1):
-        stem, name = _shortened(video.stem, _MAX_STEM_BYTES), _name_of(moment.label)
+        stem, name = _shortened(video.stem, _MAX_STEM_BYTES), name_of(moment.label)
         path = folder / f"{stem}_{number:03}_{moment.start_seconds:.2f}s_{name}.mp4"
         pictures = decoder.stream_pictures(video, moment.start_seconds, moment.end_seconds)
         seconds = Fraction(moment.end_seconds) - Fraction(moment.start_seconds)
@@ -112,7 +112,7 @@ def write_clips(
     return paths
 
 
-def _name_of(label: str) -> str:
+def name_of(label: str) -> str:
     """Join the words of a label, in any script, by underscores."""
     letters = "".join(
         character if unicodedata.category(character)[0] in _WORD_CATEGORIES else " "

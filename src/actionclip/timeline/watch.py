@@ -17,7 +17,7 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import numpy as np
 import torch
@@ -33,6 +33,8 @@ from actionclip.timeline.settings import Settings
 from actionclip.video.connection import Address, Connection, ConnectionLostError, LiveFrames
 
 Note = Callable[[str], None]
+OnFrame = Callable[[float, UInt8[np.ndarray, "H W 3"]], None]
+"""Takes the second of a frame, and the frame as the model gets it."""
 
 _MAX_FRAMES_AT_ONCE = 16
 _POLL_SECONDS = 0.2
@@ -57,6 +59,18 @@ class Watching:
     """How often in a row to try to connect again; None: without end."""
 
 
+@dataclass
+class Status:
+    """How watching a source goes; it changes meanwhile."""
+
+    second_0: datetime | None = None
+    """When that was, by the clock; known from the first frame on."""
+    num_connections: int = 0
+    """With the first one; a jump of the source's clock counts too."""
+    num_dropped: int = 0
+    """Frames that the model was too slow for."""
+
+
 def watch(
     model: ActionCLIP,
     address: Address,
@@ -66,12 +80,15 @@ def watch(
     watching: Watching,
     on_note: Note = lambda note: None,
     is_stopped: Callable[[], bool] = lambda: False,
+    status: Status | None = None,
+    on_frame: OnFrame = lambda seconds, frame: None,
 ) -> Generator[Event, None, None]:
     """Watch until the source ends or `is_stopped`; what is open then is ended.
 
     Events are yielded as soon as they are certain. `on_note` is called, also from another thread,
     with connections made and lost and the number of dropped frames; `is_stopped` is called several
-    times a second. The labels are in the order of the scores.
+    times a second. `status` is kept up to date; `on_frame` is called with each frame before the
+    events that follow from it. The labels are in the order of the scores.
 
     Raises:
         ValueError: the source is no video, or the model cannot be used for timelines.
@@ -79,19 +96,22 @@ def watch(
     """
     finder = _Finder(model, Engine(model, labels, score, settings), settings)
     num_reported, next_report = 0, 0.0
-    with closing(
-        _FrameQueue(address, finder, model.encoder.short_side, watching, on_note)
-    ) as queue:
+    status = status or Status()
+    short_side = model.encoder.short_side
+    with closing(_FrameQueue(address, finder, short_side, watching, on_note, status)) as queue:
         is_over = False
         while not is_over:
             frames = None if is_stopped() else queue.get(_MAX_FRAMES_AT_ONCE, _POLL_SECONDS)
             is_over = frames is None
             if frames:
+                for frame in frames:
+                    if frame.number % finder.frames_per_step == 0:
+                        on_frame(frame.number / finder.frames_per_second, frame.pixels)
                 yield from finder.push(frames)
             elif is_over or not queue.is_connected:
                 yield from finder.finish()
-            if queue.num_dropped > num_reported and (is_over or time.monotonic() >= next_report):
-                num_reported = queue.num_dropped
+            if status.num_dropped > num_reported and (is_over or time.monotonic() >= next_report):
+                num_reported = status.num_dropped
                 next_report = time.monotonic() + _SECONDS_BETWEEN_REPORTS
                 on_note(f"{num_reported} frames dropped so far: they come faster than they go")
         if queue.failure:
@@ -173,6 +193,7 @@ class _FrameQueue:
         short_side: int | None,
         watching: Watching,
         on_note: Note,
+        status: Status,
     ) -> None:
         self._connect = lambda: Connection(
             address,
@@ -185,6 +206,7 @@ class _FrameQueue:
         self._frames_per_step = finder.frames_per_step
         self._watching = watching
         self._on_note = on_note
+        self._status = status
         self._frames: deque[_Frame] = deque()
         self._capacity = max(1, round(watching.max_delay_seconds * self._rate))
         self._changed = threading.Condition()
@@ -195,7 +217,6 @@ class _FrameQueue:
         self._connection: Connection | None = None
         self.is_connected = False
         """Frames have come, and more may come with nothing lost between."""
-        self.num_dropped = 0
         self._thread = threading.Thread(target=self._read, name="frames", daemon=True)
         self._thread.start()
 
@@ -250,8 +271,11 @@ class _FrameQueue:
                         offset = max(next_number, by_clock) - number
                         stretch += 1
                         second = (offset + number) / self._rate
-                        clock = datetime.now().astimezone().isoformat(sep=" ", timespec="seconds")
-                        self._on_note(f"{what}; second {second:g} is {clock}")
+                        clock = datetime.now().astimezone()
+                        self._status.second_0 = clock - timedelta(seconds=second)
+                        self._status.num_connections += 1
+                        time_of_day = clock.isoformat(sep=" ", timespec="seconds")
+                        self._on_note(f"{what}; second {second:g} is {time_of_day}")
                         what = "its clock jumped"
                         num_before = (offset + number) % self._frames_per_step
                         for before in range(offset + number - num_before, offset + number):
@@ -290,7 +314,7 @@ class _FrameQueue:
                 )
             elif len(self._frames) == self._capacity:
                 self._frames.popleft()
-                self.num_dropped += 1
+                self._status.num_dropped += 1
             self._frames.append(frame)
             self._changed.notify_all()
 

@@ -1,0 +1,1 @@
+"""Several named sources are watched at once; events become calls, posts and clips."""
