@@ -48,7 +48,7 @@ def start(tmp_path_factory) -> Iterator[object]:
 
 
 def test_every_event_is_a_line_of_json_and_an_end_is_a_moment(start, moving_square):
-    process = start(moving_square, *LABELS, "--no-realtime", "--threshold", "0.05")
+    process = start(moving_square, *LABELS, "--no-realtime", "--threshold", "0.001")
     out, err = process.communicate(timeout=120)
     events = [json.loads(line) for line in out.splitlines()]
     assert process.returncode == 0, err
@@ -79,7 +79,7 @@ def test_several_sources_are_watched_and_one_that_fails_does_not_end_the_others(
     command = shlex.join([sys.executable, "-c", code])
     process = start(
         *("--source", f"door={moving_square}", "--source", f"gate={broken}"),
-        *("--cameras", cameras, *LABELS, "--no-realtime", "--threshold", "0.05"),
+        *("--cameras", cameras, *LABELS, "--no-realtime", "--threshold", "0.001"),
         *("--exec", command, "--clips", clips),
     )
     out, err = process.communicate(timeout=120)
@@ -100,7 +100,7 @@ def test_several_sources_are_watched_and_one_that_fails_does_not_end_the_others(
 def test_a_signal_ends_what_is_open_with_status_0(start, tmp_path, moving_square, number):
     stream = tmp_path / "stream.ts"
     repeat(moving_square, stream, 8)
-    process = start("-", *LABELS, "--threshold", "0.05", "--stride", "0.25", "--window", "0.5")
+    process = start("-", *LABELS, "--threshold", "0.001", "--stride", "0.25", "--window", "0.5")
     process.stdin.buffer.write(stream.read_bytes())
     process.stdin.flush()  # the writer stays: nothing more comes, and no end
     first = json.loads(process.stdout.readline())

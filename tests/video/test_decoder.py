@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from actionclip.video import decode, sampling
-from actionclip.video.decoder import Decoder, Limits, VideoInfo, prefetch_frames
+from actionclip.video.decoder import Decoder, Limits, VideoInfo, prefetch_clips
 
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc, or limits memory")
 SMALL = Limits(
@@ -484,6 +484,10 @@ def middles(info: VideoInfo) -> np.ndarray:
     return sampling.segment_middles(info.num_frames, 4)
 
 
+def read_middles(decoder: Decoder, video: Path) -> np.ndarray:
+    return decoder.read_frames(video, middles(decoder.probe(video)), 48)
+
+
 @pytest.fixture
 def many(moving_square: Path, tmp_path: Path) -> list[Path]:
     paths = [tmp_path / f"{number}.mp4" for number in range(7)]
@@ -504,7 +508,7 @@ def decoders() -> Iterator[list[Decoder]]:
 def test_videos_come_in_their_order_and_a_damaged_one_says_what_is_wrong(
     many, decoders, num_decoders
 ):
-    found = list(prefetch_frames(many, middles, 48, decoders[:num_decoders]))
+    found = list(prefetch_clips(many, read_middles, decoders[:num_decoders]))
     assert [path for path, _ in found] == many
     expected = decode.read_frames(many[0], middles(decode.probe(many[0])), 48)
     for place, (path, frames) in enumerate(found):
@@ -523,14 +527,14 @@ def test_no_more_is_read_ahead_than_a_few(many, decoders):
             asked.append(path)
             yield path
 
-    reading = prefetch_frames(videos(), middles, 48, decoders[:1])
+    reading = prefetch_clips(videos(), read_middles, decoders[:1])
     next(reading)
     assert len(asked) <= 3
     reading.close()
 
 
 def test_whoever_stops_early_leaves_no_thread_behind(many, decoders):
-    reading = prefetch_frames(many, middles, 48, decoders)
+    reading = prefetch_clips(many, read_middles, decoders)
     next(reading)
     reading.close()
     assert not [thread for thread in threading.enumerate() if "Executor" in thread.name]

@@ -100,8 +100,10 @@ class Track:
 
     def prominence(self, times: Iterable[float] | None = None) -> float:
         """Sum up size and quality over the frames, or over those of some times."""
-        poses = [self.poses[time] for time in times or self.poses if time in self.poses]
-        return sum(quality(pose) * float(pose.next_regions[0, 2]) ** 0.5 for pose in poses)
+        chosen = self.poses if times is None else times
+        poses = [self.poses[time] for time in chosen if time in self.poses]
+        sizes = [float(pose.next_regions[0, 2]) for pose in poses]
+        return sum((quality(p) * size**0.5 for p, size in zip(poses, sizes, strict=True)), 0.0)
 
 
 class PoseTracker:
