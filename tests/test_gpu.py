@@ -60,10 +60,14 @@ def test_texts_are_those_of_a_cpu(name: str):
 
 def test_bf16_changes_embeddings_little(tiny_clip: Path):
     clips = torch.rand(3, 4, 3, 16, 16)
-    exact = encode.embed_clips(ActionCLIP.load(tiny_clip), clips)
+    exact = encode.embed_rows(
+        ActionCLIP.load(tiny_clip), encode.vision_features(ActionCLIP.load(tiny_clip), clips)
+    )
     auto = ActionCLIP.load(tiny_clip, device="cuda", precision="auto")
     assert auto.precision is torch.bfloat16
-    cosines = (exact * encode.embed_clips(auto, clips).cpu()).sum(dim=-1)
+    cosines = (exact * encode.embed_rows(auto, encode.vision_features(auto, clips)).cpu()).sum(
+        dim=-1
+    )
     assert cosines.min() > 0.99
 
 
@@ -79,7 +83,9 @@ def test_every_visual_prompt_runs_where_the_model_is(
         temporal_head=head, joint=joint, shift=shift, head_initialisation="paper"
     )
     expected = prompted.embed_clips(clips)
-    found = encode.embed_clips(prompted.to("cuda"), clips).cpu()
+    found = encode.embed_rows(
+        prompted.to("cuda"), encode.vision_features(prompted.to("cuda"), clips)
+    ).cpu()
     torch.testing.assert_close(found, expected, atol=1e-4, rtol=0)
     # A new head is made where the model is.
     on_gpu = model.to("cuda").with_visual_prompts(temporal_head=head, joint=joint, shift=shift)

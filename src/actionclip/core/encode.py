@@ -74,11 +74,6 @@ def vision_features(
     return _in_chunks(clips, model, model.vision_features).cpu()
 
 
-def embed_clips(model: ActionCLIP, clips: Shaped[Tensor, "B T 3 S S"]) -> Float[Tensor, "B D"]:
-    """Compute the embedding, of length one, of each clip, on the model's device."""
-    return _in_chunks(clips, model, model.embed_clips)
-
-
 def embed_rows(model: ActionCLIP, features: Float[Tensor, "B T E"]) -> Float[Tensor, "B D"]:
     """Embed clips, with length one and on the model's device, from their vision features."""
     with torch.inference_mode():
