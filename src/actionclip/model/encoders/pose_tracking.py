@@ -101,7 +101,7 @@ class Track:
     def prominence(self, times: Iterable[float] | None = None) -> float:
         """Sum up size and quality over the frames, or over those of some times."""
         poses = [self.poses[time] for time in times or self.poses if time in self.poses]
-        return sum(quality(pose) * float(pose.next_regions[0, 2]) ** 0.5 for pose in poses)
+        return float(sum(quality(pose) * float(pose.next_regions[0, 2]) ** 0.5 for pose in poses))
 
 
 class PoseTracker:
