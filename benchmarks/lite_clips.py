@@ -2,11 +2,11 @@
 
     python benchmarks/lite_clips.py ../shared [--fit]
 
-The clips are those of the manifests of `videos` and `web-clips`. Prints for each set how often the right
-label is the first, or among five, and the processor time of a clip; for falls how many are named,
-false alarms and AUROC; then the calibration error, and how many clips can be answered at 90 and 95 %
-precision. `--fit` prints the temperature and the margin that fit best, a set counting as much as
-another. Then one clip of ten seconds: with what is around its frames, and its frames alone.
+The clips are those of the manifests of `videos` and `web-clips`. Prints for each set how often the
+right label is the first, or among five, and the processor time of a clip; for falls how many are
+named, false alarms and AUROC; then the calibration error, and how many clips can be answered at 90
+and 95 % precision. `--fit` prints the temperature and the margin that fit best, a set counting as
+much as another. Then one clip of ten seconds: with what is around its frames, and without.
 
 Shapes:
     B: clips   N: labels   D: width of an embedding

@@ -96,3 +96,10 @@ def test_frames_of_another_size_are_not_mixed(recorder):
         recorder.push(2 + step / 4, np.zeros((20, 20, 3), np.uint8))
     recorder.begin(Began(2.5, "waving"), TIME)
     assert len(seconds_in(recorder.end("waving"))) == 4
+
+
+def test_a_clip_leaves_out_frames_of_another_size(recorder):
+    push(recorder, 0, 2)
+    recorder.begin(Began(1.5, "waving"), TIME)
+    recorder.push(2.0, np.zeros((20, 20, 3), np.uint8))
+    assert len(seconds_in(recorder.end("waving"))) == 8

@@ -74,6 +74,7 @@ def test_several_sources_are_watched_and_one_that_fails_does_not_end_the_others(
     cameras = tmp_path / "cameras.toml"
     cameras.write_text(
         f"[yard]\naddress = {json.dumps(str(moving_square))}\nlabels = ['a square that moves']\n"
+        "threshold = 0.001\n"
     )
     code = f"import sys; open({str(got)!r}, 'a').write(sys.stdin.read())"
     command = shlex.join([sys.executable, "-c", code])

@@ -118,12 +118,13 @@ class _Clip:
         self._stream.pix_fmt = "yuv420p"
         self._stream.codec_context.time_base = _TIME_BASE
         self._first_seconds: float | None = None
+        self._shape: tuple[int, ...] = ()
 
     def add(self, seconds: float, frame: Frame) -> None:
         if self._first_seconds is None:
-            self._first_seconds = seconds
+            self._first_seconds, self._shape = seconds, frame.shape
             self._stream.height, self._stream.width = (size & ~1 for size in frame.shape[:2])
-        if seconds - self._first_seconds > _LONGEST_SECONDS:
+        if seconds - self._first_seconds > _LONGEST_SECONDS or frame.shape != self._shape:
             return
         even = frame[: self._stream.height, : self._stream.width]
         picture = VideoFrame.from_ndarray(np.ascontiguousarray(even), format="rgb24")
