@@ -13,16 +13,20 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     __version__: str
+    from actionclip.archive.archive import Archive
+    from actionclip.archive.hits import Hit
     from actionclip.core.scoring import Prediction
     from actionclip.core.tables import rows
     from actionclip.model.actionclip import ActionCLIP
     from actionclip.recognizer import Recognizer
     from actionclip.timeline.moments import Moment
 
-__all__ = ["ActionCLIP", "Moment", "Prediction", "Recognizer", "rows"]
+__all__ = ["ActionCLIP", "Archive", "Hit", "Moment", "Prediction", "Recognizer", "rows"]
 
 _HOMES = {
     "ActionCLIP": "actionclip.model.actionclip",
+    "Archive": "actionclip.archive.archive",
+    "Hit": "actionclip.archive.hits",
     "Moment": "actionclip.timeline.moments",
     "Prediction": "actionclip.core.scoring",
     "Recognizer": "actionclip.recognizer",

@@ -20,9 +20,11 @@ from actionclip.cli.cache import cache
 from actionclip.cli.data import data
 from actionclip.cli.evaluate import evaluate
 from actionclip.cli.experiment import experiment
+from actionclip.cli.index import index
 from actionclip.cli.prompts import prompts
 from actionclip.cli.recognize import recognize
 from actionclip.cli.report import report
+from actionclip.cli.search import search
 from actionclip.cli.serve import serve
 from actionclip.cli.timeline import timeline
 from actionclip.cli.train import train
@@ -32,6 +34,8 @@ COMMANDS: dict[str, Callable[..., None] | typer.Typer] = {
     "recognize": recognize,
     "timeline": timeline,
     "watch": watch,
+    "index": index,
+    "search": search,
     "serve": serve,
     "train": train,
     "evaluate": evaluate,

@@ -32,6 +32,15 @@ OptionalModel = Annotated[
     str | None,
     typer.Option(help="lite (the default), a name on a hub, a folder or an official .pt file."),
 ]
+Archive = Annotated[
+    str,
+    typer.Option(
+        metavar="FOLDER", help="Of the archive; or of an object store, s3://...", show_default=False
+    ),
+]
+OfArchive = Annotated[
+    str | None, typer.Option(help="By default the one that made the archive; a new one: lite.")
+]
 Videos = Annotated[
     Path | None,
     typer.Option(metavar="FOLDER", help="Where the videos are, if not beside the list."),

@@ -102,9 +102,15 @@ def vision_features(
     frames_per_second: float,
     stream_frames: StreamFrames,
     on_progress: Callable[[int], None] = lambda num_steps: None,
+    *,
+    is_cached: bool = True,
 ) -> Iterator[Part]:
-    """Yield the features of a whole video in order; see `find`."""
-    cache = FeatureCache(encode.depends_on(model)) if video.is_file() else None
+    """Yield the features of a whole video in order; see `find`.
+
+    Without `is_cached` the feature cache is neither read nor written.
+    """
+    is_cached = is_cached and video.is_file()
+    cache = FeatureCache(encode.depends_on(model)) if is_cached else None
     key_of = _part_keys(cache, video, frames_per_second) if cache else None  # before decoding
     num_steps = 0  # since the first one with a picture
     while cache and key_of:

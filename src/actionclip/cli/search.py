@@ -1,0 +1,88 @@
+"""`actionclip search`: an action in words becomes moments of the videos of an archive."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from actionclip import display
+from actionclip.cli import options, terminal
+
+if TYPE_CHECKING:
+    from actionclip.archive.hits import Hit
+
+
+def search(
+    query: Annotated[str, typer.Argument(help="An action in your own words.", show_default=False)],
+    archive: options.Archive,
+    model: options.OfArchive = None,
+    without: Annotated[
+        list[str] | None,
+        typer.Option(metavar="WORDS", help="An action that a moment must not show more."),
+    ] = None,
+    top: Annotated[int, typer.Option(min=1, help="How many hits to show.")] = 20,
+    threshold: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SCORE",
+            help='Show only moments that reach this score, 0 to 1, or "auto"; perhaps none.',
+        ),
+    ] = None,
+    as_json: options.AsJson = False,
+    csv: Annotated[
+        Path | None, typer.Option("--csv", metavar="FILE", help="Write a table.")
+    ] = None,
+    clips: Annotated[
+        Path | None,
+        typer.Option(metavar="FOLDER", help="Cut each hit out as a video, without sound."),
+    ] = None,
+    device: options.Device = None,
+) -> None:
+    """Find moments in the videos of an archive, best first; no video is decoded for it."""
+    from actionclip import atomic_write
+
+    least = terminal.score(threshold) if threshold is not None else None
+    for output in (csv, clips):
+        if output:
+            atomic_write.check_folder(output)
+    with terminal.extra("an archive needs", "archive"):
+        from actionclip.archive import hits as files
+        from actionclip.archive.archive import Archive
+
+    opened = Archive.open(archive, model, device=device, must_exist=True)
+    found = opened.search(query, top=top, threshold=least, without=without or ())
+    if as_json:
+        print(files.to_json(query, found))
+    if csv:
+        atomic_write.write_text(csv, files.to_csv(found))
+        terminal.note(f"{len(found)} hits are in {csv}")
+    if clips:
+        with terminal.counter("cutting", "clips") as count:
+            files.write_clips(query, found, clips, count)
+        terminal.note(f"{len(found)} clips are in {clips}")
+    if not found:
+        terminal.note(f"nothing in {archive} shows {query!r}")
+    if not (as_json or csv or clips):
+        _print_table(found)
+
+
+def _print_table(hits: Sequence[Hit]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    from actionclip.pages.timeline import clock
+
+    table = Table(box=None, show_header=False, pad_edge=False)
+    for _ in range(3):
+        table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    for hit in hits:
+        bar = "█" * round(20 * hit.score) or "▏"
+        copies = f"and {len(hit.copies)} copies" if hit.copies else ""
+        times = f"{clock(hit.start_seconds)} – {clock(hit.end_seconds)}"
+        name = display.markup(hit.video)
+        table.add_row(f"{hit.score:.3f}", bar, times, name, copies)
+    Console(highlight=False).print(table if hits else "none of these")
