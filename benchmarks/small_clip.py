@@ -1,19 +1,20 @@
-"""Can the project's own training pre-train a CLIP from nothing? Pictures and captions are drawn.
+"""Pre-train `mini`, a small CLIP, from nothing: pictures and captions are drawn.
 
-    python benchmarks/small_clip.py FOLDER --pictures 6000 --epochs 4
+    python benchmarks/small_clip.py runs/mini
 
-A CLIP of two million parameters (64 pixels, four blocks of 160; texts: three blocks of 128) with
+A CLIP of two million parameters (72 pixels, four blocks of 160; texts: three blocks of 128) with
 random weights, and a tokenizer learned from the captions, is written in the layout of
-`transformers`. `actionclip train` then matches pictures with captions by CLIP's own loss, and
-`actionclip evaluate` names the poses of the test pictures, whose names it knows from captions only.
-Everything lies in FOLDER; a run that was stopped continues.
+`transformers`. `actionclip train` then matches pictures with captions by CLIP's own loss, as
+recipes/mini.toml says, and `actionclip evaluate` names the poses of the test pictures, whose names
+it knows from captions only. FOLDER/mini is the result in the same layout, half precision: the
+package has these files in model/encoders/mini_data. A run that was stopped continues.
 """
 
 from __future__ import annotations
 
 import argparse
 import csv
-import json
+import shutil
 import subprocess
 import sys
 import time
@@ -25,42 +26,15 @@ import torch
 from tokenizers import Tokenizer, pre_tokenizers
 from transformers import CLIPConfig, CLIPModel
 
+from actionclip.experiments import trial
+from actionclip.model.actionclip import ActionCLIP
 from actionclip.model.encoders import clip_tokenizer
+from actionclip.training import recipe as recipes
 
-PIXELS, PATCH, WIDTH = 64, 8, 128
+PIXELS, PATCH, WIDTH = 72, 12, 128
 NUM_TOKENS = 48
-RECIPE = """
-[model]
-start = {start}
-temporal_head = "mean"
-num_frames = 1
-
-[data]
-path = {captions}
-augmentation = "none"
-hold = true
-num_workers = {workers}
-
-[prompts]
-templates = "bare"
-
-[loss]
-kind = "one-hot"
-
-[optim]
-epochs = {epochs}
-warmup_epochs = 0.8
-batch_size = {batch}
-lr = 1e-3
-head_lr_ratio = 1
-weight_decay = 0.1
-clip_norm = 1
-
-[computing]
-seed = {seed}
-precision = "fp32"
-trackers = []
-"""
+NUM_PICTURES = 40_000
+RECIPE = Path(__file__).parents[1] / "recipes/mini.toml"
 
 
 def learn_tokenizer(captions: list[str]) -> Tokenizer:
@@ -142,6 +116,20 @@ def write_start(folder: Path, captions: list[str], seed: int) -> None:
     tokenizer.save(str(folder / "tokenizer.json"))
 
 
+def write_hub_folder(checkpoint: Path, start: Path, folder: Path) -> None:
+    """Write a trained checkpoint in the layout and with the configuration of its start, in fp16."""
+    model = ActionCLIP.load(checkpoint)
+    encoder = model.encoder
+    whole = CLIPModel(CLIPConfig.from_pretrained(start))
+    whole.vision_model.load_state_dict(encoder.vision_tower.state_dict())
+    whole.text_model.load_state_dict(encoder.text_tower.state_dict())
+    for name in ("visual_projection", "text_projection"):
+        getattr(whole, name).load_state_dict(encoder.get_submodule(name).state_dict())
+    whole.logit_scale.data.copy_(model.logit_scale)
+    whole.half().save_pretrained(folder)
+    shutil.copy(start / "tokenizer.json", folder)
+
+
 def actionclip(*arguments: str | Path | int) -> None:
     """Run a command of the project."""
     subprocess.run([sys.executable, "-m", "actionclip.cli", *map(str, arguments)], check=True)
@@ -151,10 +139,10 @@ def main() -> None:
     """Draw, train and measure, and say how long each took."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", maxsplit=1)[0])
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--pictures", type=int, default=6000)
-    parser.add_argument("--epochs", type=int, default=4)
+    parser.add_argument("--pictures", type=int, default=NUM_PICTURES)
+    parser.add_argument("--epochs", type=int, help="By default as in the recipe.")
+    parser.add_argument("--batch", type=int, help="By default as in the recipe.")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--batch", type=int, default=512)
     parser.add_argument("--workers", type=int, default=1, help="Processes that read pictures.")
     chosen = parser.parse_args()
     data, start, run = (chosen.folder / name for name in ("pictures", "start", "run"))
@@ -166,16 +154,22 @@ def main() -> None:
         with captions.open(encoding="utf-8", newline="") as file:
             texts = [row["caption"] for row in csv.DictReader(file)]
         write_start(start, texts, chosen.seed)
-    recipe = chosen.folder / "recipe.toml"
-    paths = {"start": json.dumps(str(start)), "captions": json.dumps(str(captions))}
-    numbers = {"epochs": chosen.epochs, "seed": chosen.seed, "workers": chosen.workers}
-    numbers["batch"] = chosen.batch
-    recipe.write_text(RECIPE.format(**paths, **numbers))
+    optim = {"epochs": chosen.epochs, "batch_size": chosen.batch}
+    recipe = trial.change(
+        recipes.read(RECIPE),
+        model={"start": str(start)},
+        data={"path": str(captions), "num_workers": chosen.workers},
+        optim={name: value for name, value in optim.items() if value is not None},
+        computing={"seed": chosen.seed},
+    )
+    path = chosen.folder / "recipe.toml"
+    path.write_text(recipes.write(recipe) + "\n", encoding="utf-8")
     began = time.perf_counter()
     again = ["--resume"] if run.is_dir() else []
-    actionclip("train", recipe, "--output", run, *again)
+    actionclip("train", path, "--output", run, *again)
     print(f"trained for {time.perf_counter() - began:.0f} s with {torch.get_num_threads()} threads")
-    for model in (start, run / "last"):
+    write_hub_folder(run / "last", start, chosen.folder / "mini")
+    for model in (start, chosen.folder / "mini"):
         actionclip(
             *("evaluate", "--model", model, "--data", data / "annotations.csv"),
             *("--protocol", "closed-set"),

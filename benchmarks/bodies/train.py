@@ -20,13 +20,13 @@ from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 
-import cameras
 import safetensors.torch
 import torch
 from jaxtyping import Float, Int
 from torch import Generator, Tensor
 from torch.nn import functional as F
 
+import cameras
 import data
 from actionclip.model.encoders.bodies import LOGIT_SCALE, BodyEncoder
 from actionclip.model.encoders.lite import LiteEncoder

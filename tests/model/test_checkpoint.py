@@ -144,7 +144,9 @@ def test_an_unknown_field_in_config_json_is_named(tiny_model: ActionCLIP, tmp_pa
 
 
 def test_an_unknown_name_lists_what_there_is():
-    with pytest.raises(ValueError, match=r"lit: no such model; known: 'lite', a hub name such as"):
+    with pytest.raises(
+        ValueError, match=r"lit: no such model; known: 'lite', 'mini', a hub name such as"
+    ):
         ActionCLIP.load("lit")
 
 

@@ -136,7 +136,9 @@ def test_an_encoder_that_an_installed_package_names_is_loaded_by_its_name(
     (described / "entry_points.txt").write_text(
         "[actionclip.encoders]\ncolours = outside_colours:Colours\n"
     )
-    with pytest.raises(ValueError, match="colours: no such model; known: 'lite', a hub name"):
+    with pytest.raises(
+        ValueError, match="colours: no such model; known: 'lite', 'mini', a hub name"
+    ):
         ActionCLIP.load("colours")
     monkeypatch.syspath_prepend(tmp_path)
     model = ActionCLIP.load("colours", temporal_head="conv")
@@ -148,6 +150,6 @@ def test_an_encoder_that_an_installed_package_names_is_loaded_by_its_name(
     model.save(tmp_path / "saved")
     saved = ActionCLIP.load(tmp_path / "saved")
     assert dataclasses.astuple(saved.config) == dataclasses.astuple(model.config)
-    with pytest.raises(ValueError, match="known: 'lite', 'colours', a hub name"):
+    with pytest.raises(ValueError, match="known: 'lite', 'colours', 'mini', a hub name"):
         ActionCLIP.load("other")
     sys.modules.pop("outside_colours")

@@ -2,6 +2,7 @@
 
 | name or path | is read as |
 | --- | --- |
+| `mini` | the small CLIP of drawn figures that this package has |
 | a registered encoder, such as `lite` | the weights that its package has |
 | a directory that `ActionCLIP.save` wrote; a run, which has `best/` | a checkpoint |
 | a directory with config.json of `transformers` | `hub_folder` |
@@ -27,6 +28,8 @@ from actionclip.model.encoders import ENCODERS, Encoder
 from actionclip.model.layouts import hub_folder, official, open_clip
 
 WEIGHT_FILES = (".pt", ".pth", ".bin", ".safetensors", ".ckpt", ".pyth")
+MINI = "mini"
+_MINI_FOLDER = Path(__file__).parent / "encoders" / "mini_data"
 _SHARD = re.compile(r".*-\d{5}-of-\d{5}\.(safetensors|bin)|.*\.index\.json")
 _RETRY_SECONDS = 30.0
 """How long a checkpoint is read again that is replaced each time meanwhile."""
@@ -43,6 +46,8 @@ def find(name_or_path: str | Path) -> Checkpoint:
         ValueError: the name is not known, or the weights are no model; names the reason.
     """
     name, path = str(name_or_path), Path(name_or_path)
+    if name == MINI:
+        return dataclasses.replace(hub_folder.read(_MINI_FOLDER), source=name)
     if re.fullmatch(r"[\w-]+", name) and name in ENCODERS and _has_weights(name):
         encoder = ENCODERS[name].pretrained()
         heads = max(1, encoder.width // 64)  # the official rule for the head `transformer`
@@ -68,7 +73,7 @@ def find(name_or_path: str | Path) -> Checkpoint:
         )
     if re.fullmatch(r"[\w.-]+/[\w.-]+", name):
         return dataclasses.replace(_read_folder(hub.fetch(name)), source=name)
-    encoders = ", ".join(repr(name) for name in ENCODERS if _has_weights(name))
+    encoders = ", ".join(map(repr, [*filter(_has_weights, ENCODERS), MINI]))
     raise ValueError(
         f"{name}: no such model; known: {encoders}, a hub name such as "
         "openai/clip-vit-base-patch16, a checkpoint directory, an official .pt or .pth file"

@@ -1,0 +1,1 @@
+"""`mini` in the layout of `transformers`; benchmarks/small_clip.py made it."""
