@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 DEMO := .venv/demo
 INSTALLED := .venv/installed
-EXTRAS := lite,train,lora,parquet,serve,mcp,demo,docs,dev
+EXTRAS := lite,train,lora,archive,parquet,serve,mcp,demo,docs,dev
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
 .DEFAULT_GOAL := help
