@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from actionclip.video import container, decode, timetable
+from actionclip.video.decoder import Decoder
 from actionclip.video.pixels import Geometry, ToRGB
 
 
@@ -374,3 +375,17 @@ def test_frames_around_others_stay_inside_the_part(ordinary):
     assert min(times) >= 8 / rate
     assert max(times) <= 13 / rate
     assert len(frames) == 1 + len(times) > 1
+
+
+def test_wanted_frames_do_not_keep_those_around_in_memory(ordinary):
+    with Decoder() as decoder:
+        num_frames = decoder.probe(ordinary).num_frames
+        found = decoder.read_frames_around(ordinary, [3], 10.0, 1.0, range(num_frames), 32)
+    assert found.frames.base is None
+    assert np.array_equal(found.frames, decode.read_frames(ordinary, [3], 32))
+
+
+def test_a_part_shorter_than_a_step_may_have_no_frames_around_its_own(ordinary):
+    (seconds, times), frames = decode.read_frames_around(ordinary, [1], 8.0, 1.5, (1, 3), 32)
+    assert len(seconds) == len(frames) == 1
+    assert times == []

@@ -29,7 +29,7 @@ from actionclip.timeline.moments import Moment
 from actionclip.timeline.settings import Settings
 
 NUM_CANDIDATES = 64
-"""Windows that are requested first; twice as many each time that they do not suffice."""
+"""Windows that are requested first; four times as many each time that they do not suffice."""
 MAX_CANDIDATES = 4096
 MAX_PARTS = 8
 """Parts of videos for each hit that is wanted, of which slots are computed."""

@@ -18,7 +18,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional as F
 
-from actionclip.core import encode
+from actionclip.core import context, encode
 from actionclip.model.actionclip import ActionCLIP
 from actionclip.timeline import engine
 from actionclip.timeline.settings import Settings
@@ -53,8 +53,6 @@ class Windows:
         self._model = model
         self._length = settings.window_slots[0] * settings.stride_steps
         self._cuts = engine.CutDetector() if settings.cuts else None
-        context = model.encoder.context
-        self._num_around = context.width if context else 0
         self._first_step = 0
         """Of the frames in memory."""
         self._frames: list[Tensor] = []
@@ -70,7 +68,7 @@ class Windows:
         clips: list[tuple[int, int, Tensor]] = []
         frames = encode.project_frames(self._model, features)  # (T, F)
         for number, (row, frame) in enumerate(zip(features, frames, strict=True), start=step):
-            of_frame = row[: len(row) - self._num_around]
+            of_frame = context.of_frames(self._model, row)
             if self._cuts and self._cuts.is_cut(of_frame):
                 clips += self._end_shot()
             of_frame = F.normalize(of_frame, dim=0)

@@ -109,6 +109,12 @@ def add(
     return torch.cat([features, rows.to(features.device)], dim=-1)
 
 
+def of_frames(model: ActionCLIP, rows: Float[Tensor, "*B _"]) -> Float[Tensor, "*B E"]:
+    """Return the first part of rows, which is about the frames themselves."""
+    context = model.encoder.context
+    return rows[..., : rows.shape[-1] - context.width] if context else rows
+
+
 def frames_per_step(model: ActionCLIP, steps_per_second: float) -> int:
     """Return how many frames a model sees for each step of a stream, 1 if it needs no more."""
     context = model.encoder.context

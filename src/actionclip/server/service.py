@@ -41,7 +41,7 @@ from actionclip.video.decoder import Decoder, VideoInfo
 _MAX_POINTS = 1000
 """Of a curve; a screen shows no more."""
 _GOOD_FOR = {
-    "lite": "telling apart actions that look different, on any computer; CLIP knows more actions"
+    "lite": "actions told by things or by how somebody moves, on any computer; CLIP knows more"
 }
 
 

@@ -24,7 +24,7 @@ from jaxtyping import Float, Float64
 from torch import Tensor
 from torch.nn import functional as F
 
-from actionclip.core import encode
+from actionclip.core import context, encode
 from actionclip.model.actionclip import ActionCLIP
 from actionclip.timeline.moments import DECIMALS, Event, Grouping, Slot
 from actionclip.timeline.settings import Settings
@@ -71,9 +71,6 @@ class Engine:
         self._next_step: int | None = None
         self._scene: _Scene | None = None
         self._cuts = CutDetector()
-        context = model.encoder.context
-        self._num_around = context.width if context else 0
-        """The last numbers of a row, which are about the frames around: they show cuts late."""
 
     def push(self, step: int, vision_features: Float[Tensor, "T E"]) -> list[Event]:
         """Take consecutive steps, the first of this number; return the events that are certain.
@@ -85,7 +82,7 @@ class Engine:
         if self._next_step is not None and step > self._next_step:
             events += self.finish()
         for number, features in enumerate(vision_features, start=step):
-            of_frame = features[: len(features) - self._num_around]
+            of_frame = context.of_frames(self._model, features)  # what is around shows cuts late
             if self._settings.cuts and self._cuts.is_cut(of_frame):
                 events += self._group(self._end_scene())
             self._scene = self._scene or _Scene(number, self._model, self._score, self._settings)

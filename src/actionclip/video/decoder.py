@@ -156,7 +156,8 @@ class Decoder:
             short_side=short_side,
         )
         num_wanted = len(wanted)
-        return Surroundings(frames[:num_wanted], wanted, frames[num_wanted:], times)
+        own = frames[:num_wanted].copy()  # a view would keep those around in memory with them
+        return Surroundings(own, wanted, frames[num_wanted:], times)
 
     def stream_frames(
         self, path: VideoPath, frames_per_second: float, short_side: int | None = None

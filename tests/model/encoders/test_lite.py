@@ -153,6 +153,10 @@ def test_what_bodies_do_counts_for_labels_that_they_know(encoder: LiteEncoder, c
     assert (gain - 20 * (bodies.SHARE + bodies.SHARE_UNSEEN)).abs().max() < 0.1
 
 
+def test_a_part_without_frames_around_its_own_shows_nobody(encoder: LiteEncoder):
+    assert not encoder.follow().row(0.05).any()
+
+
 def test_bodies_are_never_trained(encoder: LiteEncoder):
     learning = copy.deepcopy(encoder).train()
     assert not learning.bodies.training

@@ -144,8 +144,7 @@ class LiteEncoder(Encoder):
         words = safetensors.torch.load((_DATA / "embeddings.safetensors").read_bytes())
         for name, tensor in words.items():
             encoder.get_buffer(name).copy_(tensor)
-        for name, tensor in of_bodies.state_dict(prefix="bodies.").items():
-            encoder.state_dict()[name].copy_(tensor)
+        encoder.bodies = of_bodies.requires_grad_(requires_grad=False)
         return encoder.eval()
 
     def vision_features(self, clips: Float[Tensor, "B T 3 H W"]) -> Float[Tensor, "B T E"]:
