@@ -48,17 +48,24 @@ def search(
     csv: Annotated[
         Path | None, typer.Option("--csv", metavar="FILE", help="Write a table.")
     ] = None,
+    html: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Write a page with a picture of each hit that plays it."),
+    ] = None,
     clips: Annotated[
         Path | None,
         typer.Option(metavar="FOLDER", help="Cut each hit out as a video, without sound."),
     ] = None,
     device: options.Device = None,
 ) -> None:
-    """Find moments in the videos of an archive, best first; no video is decoded for it."""
+    """Find moments in the videos of an archive, by words, examples or both, best first.
+
+    Nothing of the indexed videos is decoded for it, but for pictures and clips of the hits.
+    """
     from actionclip import atomic_write
 
     least = terminal.score(threshold) if threshold is not None else None
-    for output in (csv, clips):
+    for output in (csv, html, clips):
         if output:
             atomic_write.check_folder(output)
     with terminal.extra("an archive needs", "archive"):
@@ -82,13 +89,20 @@ def search(
     if csv:
         atomic_write.write_text(csv, files.to_csv(found))
         terminal.note(f"{len(found)} hits are in {csv}")
+    if html:
+        from actionclip.pages import search as page
+
+        with terminal.counter("reading", "pictures") as count:
+            text = page.render(name, found, html, archive, count)
+        atomic_write.write_text(html, text)
+        terminal.note(f"the page is in {html}")
     if clips:
         with terminal.counter("cutting", "clips") as count:
             files.write_clips(name, found, clips, count)
         terminal.note(f"{len(found)} clips are in {clips}")
     if not found:
         terminal.note(f"nothing in {archive} shows {name!r}")
-    if not (as_json or csv or clips):
+    if not (as_json or csv or html or clips):
         _print_table(found)
 
 
