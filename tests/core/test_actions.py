@@ -10,6 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from actionclip import Action, Example, Recognizer
+from actionclip.core.examples import ExampleEmbedder
+from actionclip.core.reading import ClipReader
 from actionclip.model.actionclip import ActionCLIP
 from actionclip.model.config import ModelConfig
 from actionclip.model.encoders.encoder import Encoder, ExamplePart
@@ -158,3 +160,11 @@ def test_an_example_that_cannot_be_read_is_named_with_its_action(recognizer, tmp
     gone = Action("jumping", examples=(Example(tmp_path / "gone.mp4"),))
     with pytest.raises(FileNotFoundError, match=r"action 'jumping': .*gone\.mp4"):
         recognizer.recognize(films / "red.mp4", [gone])
+
+
+def test_an_example_is_embedded_as_a_video_is(recognizer, films):
+    action = Action("it", words=[], examples=[Example(films / "both.mp4")])
+    reader = ClipReader(recognizer.model, [Decoder()])
+    [row] = ExampleEmbedder(recognizer.model, reader).embed(action)
+    reader.close()
+    assert torch.equal(row, recognizer.embed(films / "both.mp4"))

@@ -51,6 +51,16 @@ def test_label_sets_and_plain_files_are_found_as_before(folder):
     assert actions.find(str(folder / "my.toml")) == actions.read(folder / "my.toml")
 
 
+def test_actions_are_made_in_python_too(folder):
+    action = Action("a", words=["b", "c"], examples=[Example("clips/one.mp4", 1.0, 2.5)])
+    assert (action.sentences, str(action.examples[0])) == (["b", "c"], "clips/one.mp4@1-2.5")
+    with pytest.raises(ValueError, match="words: 'b' is one text; give a list of them"):
+        Action("a", words="b")
+    for part in ((1.0, None), (None, 1.0), (2.0, 1.0), (-1.0, 1.0), (0.0, float("nan"))):
+        with pytest.raises(ValueError, match="is no part of a video"):
+            Example("one.mp4", *part)
+
+
 def test_a_file_whose_name_looks_like_a_part_is_a_file(folder):
     assert actions.parse_example("odd@1-2.mp4", folder / "clips").start_seconds is None
 

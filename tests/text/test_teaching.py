@@ -44,6 +44,7 @@ def test_an_action_and_its_file_are_made_if_they_are_absent(folder, monkeypatch)
         file.read_text() == '[[action]]\nname = "jumping"\nexamples = ["a.mp4", "b.mp4@1.25-3"]\n'
     )
     teaching.add_examples(file, "running", [Example(folder / "c.mp4")])
+    assert file.read_text().endswith('\n\n[[action]]\nname = "running"\nexamples = ["c.mp4"]\n')
     assert [action.name for action in actions.read(file)] == ["jumping", "running"]
 
 

@@ -54,13 +54,13 @@ class ExampleEmbedder:
 
     def _features(self, cache: FeatureCache, example: Example) -> Float[Tensor, "T E"]:
         part = [example.start_seconds, example.end_seconds]
-        key = cache.key(example.video, {"example": part, **self._reader.cache_entry()})
+        key = cache.key(example.path, {"example": part, **self._reader.cache_entry()})
         if (found := cache.find(key)) is not None:
             return found
         if example.start_seconds is None or example.end_seconds is None:
-            clip = self._reader.read_clip(self._reader.decoders[0], example.video)
+            clip = self._reader.read_clip(self._reader.decoders[0], example.path)
         else:
-            clip = self._reader.read_part(example.video, example.start_seconds, example.end_seconds)
+            clip = self._reader.read_part(example.path, example.start_seconds, example.end_seconds)
         pixels = encode.make_clip(self._model, clip.frames)[None]
         features = encode.vision_features(self._model, pixels)  # (1, T, E)
         rows = context.add(self._model, features, [clip.around])[0]

@@ -37,10 +37,23 @@ _PART = re.compile(r"(?P<video>.+)@(?P<start>\d+(?:\.\d+)?)-(?P<end>\d+(?:\.\d+)
 class Example:
     """A clip that shows an action: a video, or a part of one."""
 
-    video: Path
+    video: str | Path
     start_seconds: float | None = None
-    """On the file's clock; None for the whole video."""
+    """On the file's clock; None, as the end, for the whole video."""
     end_seconds: float | None = None
+
+    def __post_init__(self) -> None:
+        start, end = self.start_seconds, self.end_seconds
+        if (start is None) != (end is None) or (start is not None and not 0 <= start < (end or 0)):
+            raise ValueError(
+                f"{self.video}: {start} to {end} is no part of a video; give two seconds, the "
+                "later one last, or none"
+            )
+
+    @property
+    def path(self) -> Path:
+        """Of the video."""
+        return Path(self.video)
 
     def __str__(self) -> str:
         if self.start_seconds is None:
@@ -53,18 +66,18 @@ class Action:
     """An action of which more is known than its name.
 
     Example:
-        >>> fall = Action("fall alarm", words=("somebody falls to the ground",))
+        >>> fall = Action("fall alarm", words=["somebody falls to the ground"])
         >>> recognizer.recognize("hall.mp4", [fall, "sitting down"])
     """
 
     name: str
     """What predictions and moments are labelled with."""
-    words: tuple[str, ...] | None = None
+    words: Sequence[str] | None = None
     """Sentences that describe it; None: its name does. Empty: only the examples do."""
-    rivals: tuple[str, ...] = ()
+    rivals: Sequence[str] = ()
     """Sentences about what it is not, `not` in files: where one of them fits better, the action
     scores lower."""
-    examples: tuple[Example, ...] = ()
+    examples: Sequence[Example] = ()
     threshold: float | None = None
     """The score from which on it is named, where the threshold is "auto"."""
 
@@ -72,6 +85,8 @@ class Action:
         if not self.sentences and not self.examples:
             raise ValueError("no words and no examples; give at least one of them")
         for key, sentences in (("words", self.sentences), ("not", self.rivals)):
+            if isinstance(sentences, str):
+                raise ValueError(f"{key}: {sentences!r} is one text; give a list of them")
             for sentence in sentences:
                 if not label_lists.clean(sentence):
                     raise ValueError(f"{key}: a sentence is empty; remove it or write some words")
@@ -87,7 +102,7 @@ class Action:
             )
 
     @property
-    def sentences(self) -> tuple[str, ...]:
+    def sentences(self) -> Sequence[str]:
         """What describes it in words."""
         return (self.name,) if self.words is None else self.words
 
@@ -179,12 +194,12 @@ def parse_example(text: str, folder: Path) -> Example:
     if part is None or (folder / text).is_file():
         example = Example(folder / text)
     else:
-        example = Example(folder / part["video"], float(part["start"]), float(part["end"]))
         if float(part["end"]) <= float(part["start"]):
             raise ValueError(f"{text}: the part ends before it begins; give VIDEO@START-END")
-    if example.video.is_dir():
+        example = Example(folder / part["video"], float(part["start"]), float(part["end"]))
+    if example.path.is_dir():
         raise ValueError(f"{text}: a folder; give a video, or VIDEO@START-END")
-    if not example.video.is_file():
+    if not example.path.is_file():
         raise FileNotFoundError(f"{text}: no such file (in {folder}); correct the path")
     return example
 

@@ -74,7 +74,10 @@ def add_examples(path: Path, name: str, examples: Sequence[Example]) -> Taught:
     new = [each for each in dict.fromkeys(examples) if not any(_is(each, old) for old in there)]
     entries = document.get("action")
     if number is None:
-        entry: Any = tomlkit.table() if not entries or isinstance(entries, AoT) else {}
+        is_table = not entries or isinstance(entries, AoT)
+        entry: Any = tomlkit.table() if is_table else tomlkit.inline_table()
+        if is_table and text and not text.endswith("\n\n"):
+            entry.trivia.indent = "\n"  # an empty line above it
         entry["name"] = label_lists.normalize(name)
         if not entries:
             entries = document["action"] = tomlkit.aot()
@@ -98,11 +101,11 @@ def _same(one: str, other: str) -> bool:
 
 def _is(one: Example, other: Example) -> bool:
     parts = [(each.start_seconds, each.end_seconds) for each in (one, other)]
-    return parts[0] == parts[1] and one.video.resolve() == other.video.resolve()
+    return parts[0] == parts[1] and one.path.resolve() == other.path.resolve()
 
 
 def _relative(example: Example, path: Path) -> str:
     """Write an example with a path that starts from the folder of the file."""
-    relative = os.path.relpath(example.video.resolve(), path.resolve().parent)
+    relative = os.path.relpath(example.path.resolve(), path.resolve().parent)
     video = Path(relative).as_posix()
     return str(Example(Path(video), example.start_seconds, example.end_seconds))
