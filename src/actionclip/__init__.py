@@ -19,13 +19,26 @@ if TYPE_CHECKING:
     from actionclip.core.tables import rows
     from actionclip.model.actionclip import ActionCLIP
     from actionclip.recognizer import Recognizer
+    from actionclip.text.actions import Action, Example
     from actionclip.timeline.moments import Moment
 
-__all__ = ["ActionCLIP", "Archive", "Hit", "Moment", "Prediction", "Recognizer", "rows"]
+__all__ = [
+    "Action",
+    "ActionCLIP",
+    "Archive",
+    "Example",
+    "Hit",
+    "Moment",
+    "Prediction",
+    "Recognizer",
+    "rows",
+]
 
 _HOMES = {
+    "Action": "actionclip.text.actions",
     "ActionCLIP": "actionclip.model.actionclip",
     "Archive": "actionclip.archive.archive",
+    "Example": "actionclip.text.actions",
     "Hit": "actionclip.archive.hits",
     "Moment": "actionclip.timeline.moments",
     "Prediction": "actionclip.core.scoring",

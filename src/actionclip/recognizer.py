@@ -8,30 +8,32 @@ Shapes:
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int64, UInt8
+from jaxtyping import Float, UInt8
 from torch import Tensor
 
-from actionclip.core import context, encode, frames, scoring
+from actionclip.core import context, frames, scoring
+from actionclip.core.actions import ActionEmbedder, Question, Scorer
+from actionclip.core.answers import answer_all
 from actionclip.core.context import Clip
 from actionclip.core.frames import Video
-from actionclip.core.labels import LabelEmbedder, Progress, Scorer
+from actionclip.core.labels import Progress
+from actionclip.core.reading import ClipReader
 from actionclip.core.scoring import Answer, Prediction, Threshold
 from actionclip.model import hub
 from actionclip.model.actionclip import ActionCLIP
+from actionclip.text.actions import Label
 from actionclip.timeline import file, watch
 from actionclip.timeline.file import Timeline
 from actionclip.timeline.moments import Event, Moment
 from actionclip.timeline.settings import Settings
 from actionclip.timeline.watch import Note, OnFrame, Status, Watching
-from actionclip.video import sampling, transforms
 from actionclip.video.connection import parse_address
-from actionclip.video.decoder import Decoder, VideoInfo, prefetch_clips
+from actionclip.video.decoder import Decoder
 
 _DEFAULT_SETTINGS = Settings()
 _DEFAULT_WATCHING = Watching()
@@ -55,8 +57,8 @@ class Recognizer:
                 at a time; two with the default limits by default.
         """
         self.model = model.eval()
-        self._decoders = decoders or [Decoder(), Decoder()]
-        self._labels = LabelEmbedder(self.model)
+        self._reader = ClipReader(self.model, decoders or [Decoder(), Decoder()])
+        self._labels = ActionEmbedder(self.model, self._reader)
 
     @classmethod
     def load(
@@ -89,8 +91,7 @@ class Recognizer:
 
     def close(self) -> None:
         """End the decoding processes; unfinished iterators raise, a later call starts new ones."""
-        for decoder in self._decoders:
-            decoder.close()
+        self._reader.close()
 
     def push_to_hub(self, name: str, *, private: bool = False) -> None:
         """Upload the model as "owner/model", a checkpoint that `load` takes by this name."""
@@ -99,7 +100,7 @@ class Recognizer:
     def recognize(
         self,
         video: Video,
-        labels: Sequence[str] | None = None,
+        labels: Sequence[Label] | None = None,
         templates: Sequence[str] | None = None,
         *,
         threshold: Threshold | None = None,
@@ -108,7 +109,8 @@ class Recognizer:
 
         Args:
             video: a file, or its frames, uint8 (T, H, W, 3), RGB.
-            labels: any actions, in your own words; by default those the model was trained on.
+            labels: any actions, in your own words, or with more than words (`Action`); by default
+                those the model was trained on.
             templates: sentences with a hole `{}` for the label; by default the model's own.
             threshold: return only labels whose score, beside "none of these", reaches it: 0…1, or
                 "auto" for the calibrated one of each label. By default all labels are returned.
@@ -120,18 +122,16 @@ class Recognizer:
         """
         scoring.check_threshold(threshold)
         if frames.is_file(video):
-            self._decoders[0].start()  # while the labels are embedded
+            self._reader.start()  # while the labels are embedded
         else:
             video = frames.check(video)
-        labels = self.choose_labels(labels)
-        scores = self.scorer(labels, templates, beside_none=threshold is not None)
-        embedding = self.embed(video)
-        return scoring.rank(scores(embedding[None])[0], labels, threshold, self.model.calibration)
+        question = self._labels.ask(labels, templates, beside_none=threshold is not None)
+        return question.rank(question.score(self.embed(video)[None])[0], threshold)
 
     def recognize_all(
         self,
         videos: Iterable[Video],
-        labels: Sequence[str] | None = None,
+        labels: Sequence[Label] | None = None,
         templates: Sequence[str] | None = None,
         *,
         threshold: Threshold | None = None,
@@ -154,35 +154,19 @@ class Recognizer:
         scoring.check_threshold(threshold)
         if frames.is_file(videos):
             raise ValueError(f"videos: {str(videos)!r} is one path; give a list of them")
-        self._decoders[0].start()  # while the labels are embedded
-        labels = self.choose_labels(labels)
-        scores = self.scorer(
+        self._reader.start()  # while the labels are embedded
+        question = self._labels.ask(
             labels, templates, beside_none=threshold is not None, on_progress=on_progress
         )
         paths = (frames.as_file(video, "recognize_all") for video in videos)
-        read = prefetch_clips(paths, self._read_clip, self._decoders)
-
-        def answer(batch: list[tuple[Path, Clip | Exception]]) -> list[Answer]:
-            clips = [clip for _, clip in batch if isinstance(clip, Clip)]
-            rows = iter(scores(context.embed_clips(self.model, clips)) if clips else ())
-            answers = []
-            for video, clip_or_error in batch:
-                if isinstance(clip_or_error, Exception):
-                    answers.append(Answer(video, [], error=str(clip_or_error)))
-                    continue
-                ranked = scoring.rank(next(rows), labels, threshold, self.model.calibration)
-                answers.append(Answer(video, ranked, clip_or_error.frames if keep_frames else None))
-            return answers
-
-        batch_size = encode.clips_at_once(self.model)
-        batches = iter(lambda: list(itertools.islice(read, batch_size)), [])
-        for answers in encode.parallel_map(answer, batches, self.model):
-            yield from answers
+        yield from answer_all(
+            self.model, self._reader, paths, question, threshold, keep_frames=keep_frames
+        )
 
     def timeline(
         self,
         video: Video,
-        labels: Sequence[str] | None = None,
+        labels: Sequence[Label] | None = None,
         templates: Sequence[str] | None = None,
         *,
         threshold: Threshold = "auto",
@@ -218,7 +202,7 @@ class Recognizer:
     def find_moments(
         self,
         video: Video,
-        labels: Sequence[str] | None = None,
+        labels: Sequence[Label] | None = None,
         templates: Sequence[str] | None = None,
         *,
         threshold: Threshold = "auto",
@@ -231,16 +215,18 @@ class Recognizer:
         `on_progress` is called with the number of encoded frames.
         """
         path = frames.as_file(video, "timeline")
-        labels, score, settings = self._for_moments(
+        question, settings = self._ask_for_moments(
             labels, templates, threshold, settings, exclusive=exclusive
         )
-        read = self._decoders[0].stream_frames
-        return file.find(self.model, path, labels, score, settings, read, on_progress)
+        read = self._reader.decoders[0].stream_frames
+        return file.find(
+            self.model, path, question.names, question.score, settings, read, on_progress
+        )
 
     def watch(
         self,
         source: Video,
-        labels: Sequence[str] | None = None,
+        labels: Sequence[Label] | None = None,
         templates: Sequence[str] | None = None,
         *,
         threshold: Threshold = "auto",
@@ -279,14 +265,14 @@ class Recognizer:
         if not isinstance(source, str):
             source = str(frames.as_file(source, "watch"))
         address = parse_address(source)
-        labels, score, settings = self._for_moments(
+        question, settings = self._ask_for_moments(
             labels, templates, threshold, settings, exclusive=exclusive
         )
         return watch.watch(
             self.model,
             address,
-            labels,
-            score,
+            question.names,
+            question.score,
             settings,
             watching,
             on_note,
@@ -302,12 +288,7 @@ class Recognizer:
             FileNotFoundError: there is no such file.
             ValueError: the video cannot be decoded within the limits, or the frames are wrong.
         """
-        short_side = self.model.encoder.short_side
-        if frames.is_file(video):
-            path, decoder = frames.as_file(video, "read_frames"), self._decoders[0]
-            return decoder.read_frames(path, self._frame_indices(decoder.probe(path)), short_side)
-        array = frames.check(video)
-        return transforms.resize_short_side(array[self._sample(len(array))], short_side)
+        return self._reader.read_frames(video)
 
     def embed(self, video: Video) -> Float[Tensor, " D"]:
         """Embed a video as one clip; arguments and errors are those of `read_frames`.
@@ -315,7 +296,8 @@ class Recognizer:
         Frames in memory have no times: how bodies move is seen in files only.
         """
         if frames.is_file(video):
-            clip = self._read_clip(self._decoders[0], frames.as_file(video, "embed"))
+            path = frames.as_file(video, "embed")
+            clip = self._reader.read_clip(self._reader.decoders[0], path)
             return context.embed_clips(self.model, [clip])[0]
         return self.embed_frames(self.read_frames(video))
 
@@ -325,27 +307,30 @@ class Recognizer:
 
     def embed_labels(
         self,
-        labels: Sequence[str],
+        labels: Sequence[Label],
         templates: Sequence[str] | None = None,
         on_progress: Progress = lambda done, total: None,
         *,
         raw: bool = False,
     ) -> Float[Tensor, "K N D"]:
-        """Embed every label in every template; see `LabelEmbedder.embed`."""
-        return self._labels.embed(labels, templates, on_progress, raw=raw)
+        """Embed every label in every template; see `ActionEmbedder.embed`.
 
-    def choose_labels(self, labels: Sequence[str] | None) -> Sequence[str]:
+        Of actions with examples, these are directions: their logits have offsets, too (`scorer`).
+        """
+        return self._labels.embed(labels, templates, on_progress, raw=raw).vectors
+
+    def choose_labels(self, labels: Sequence[Label] | None) -> Sequence[Label]:
         """Return the given labels, or those that the model was trained on if none are given."""
         return self._labels.choose(labels)
 
     @property
     def templates(self) -> tuple[str, ...]:
         """The default templates: those of the model's training."""
-        return self._labels.templates
+        return self._labels.texts.templates
 
     def scorer(
         self,
-        labels: Sequence[str],
+        labels: Sequence[Label],
         templates: Sequence[str] | None = None,
         *,
         beside_none: bool,
@@ -361,31 +346,24 @@ class Recognizer:
             exclusive: as in `timeline`; beside "none of these" only.
             on_progress: as in `embed_labels`.
         """
-        return self._labels.scorer(labels, templates, beside_none, on_progress, exclusive=exclusive)
+        return self._labels.ask(
+            labels,
+            templates,
+            beside_none=beside_none,
+            exclusive=exclusive,
+            on_progress=on_progress,
+        ).score
 
-    def _for_moments(
+    def _ask_for_moments(
         self,
-        labels: Sequence[str] | None,
+        labels: Sequence[Label] | None,
         templates: Sequence[str] | None,
         threshold: Threshold,
         settings: Settings,
         *,
         exclusive: bool,
-    ) -> tuple[Sequence[str], Scorer, Settings]:
-        """Return what a timeline needs: labels, their scorer, and settings with thresholds."""
+    ) -> tuple[Question, Settings]:
+        """Return what a timeline needs: the question, and settings with thresholds."""
         scoring.check_threshold(threshold)
-        labels = self.choose_labels(labels)
-        score = self.scorer(labels, templates, beside_none=True, exclusive=exclusive)
-        return labels, score, settings.reaching(threshold, self.model.calibration.thresholds)
-
-    def _read_clip(self, decoder: Decoder, video: Path) -> Clip:
-        return context.read_clip(self.model, decoder, video, self._frame_indices)
-
-    def _frame_indices(self, info: VideoInfo) -> Int64[np.ndarray, " T"]:
-        return self._sample(info.num_frames)
-
-    def _sample(self, num_available: int) -> Int64[np.ndarray, " T"]:
-        num_frames = self.model.config.num_frames
-        if self.model.task.sampling == "dense":
-            return sampling.dense(num_available, num_frames, sampling.DENSE_STRIDE)[0]
-        return sampling.segment_middles(num_available, num_frames)
+        question = self._labels.ask(labels, templates, beside_none=True, exclusive=exclusive)
+        return question, settings.reaching(threshold, question.calibration.thresholds)

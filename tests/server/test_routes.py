@@ -5,7 +5,10 @@ import time
 import httpx2
 import pytest
 
-from actionclip import Recognizer
+from actionclip import Example, Recognizer
+from actionclip.server.settings import read_label_sets
+from actionclip.text import actions
+from actionclip.text.teaching import add_examples
 from actionclip.timeline.settings import Settings
 
 LABELS = ["moving left", "moving right"]
@@ -217,6 +220,29 @@ def test_a_label_set_is_asked_by_name(server, stored):
     question = {"video": stored, "label_set": "ucf101", "top": 3}
     [result] = server.client.post("/v1/recognize", json=question).json()["results"]
     assert len(result["predictions"]) == 3
+
+
+def test_a_file_of_actions_is_a_label_set(start, moving_square, tmp_path):
+    file = tmp_path / "mine.toml"
+    add_examples(file, "moving", [Example(moving_square)])
+    add_examples(file, "still", [Example(moving_square, 0.0, 0.5)])
+    own = start(label_sets=read_label_sets([file]))
+    assert own.client.get("/v1/labels").json()["label_sets"][0] == "mine"
+    assert own.client.get("/v1/labels/mine").json()["labels"] == ["moving", "still"]
+    question = {"video": own.upload(moving_square).json()["id"], "label_set": "mine"}
+    [result] = own.client.post("/v1/recognize", json=question).json()["results"]
+    expected = own.service.recognizer.recognize(moving_square, actions.read(file))
+    assert result["predictions"] == [vars(prediction) for prediction in expected]
+    assert own.client.post("/v1/timeline", json=question).status_code == 200
+
+
+def test_label_sets_of_one_name_are_refused(tmp_path):
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "mine.txt").write_text("running\nwalking\n")
+    assert read_label_sets([tmp_path / "a/mine.txt"]) == {"mine": ["running", "walking"]}
+    with pytest.raises(ValueError, match="there is a label set 'mine' already; rename the file"):
+        read_label_sets([tmp_path / "a/mine.txt", tmp_path / "b/mine.txt"])
 
 
 @pytest.mark.parametrize(

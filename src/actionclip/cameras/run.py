@@ -23,6 +23,7 @@ from actionclip.cameras.clips import Recorder
 from actionclip.cameras.settings import Camera
 from actionclip.core.scoring import Threshold
 from actionclip.recognizer import Recognizer
+from actionclip.text.actions import Label
 from actionclip.timeline.moments import Began, Ended, Event, Slot
 from actionclip.timeline.settings import Settings
 from actionclip.timeline.watch import Status, Watching
@@ -75,7 +76,7 @@ class Report:
 def watch_all(
     recognizer: Recognizer,
     cameras: Mapping[str, Camera],
-    labels: Sequence[str] | None = None,
+    labels: Sequence[Label] | None = None,
     templates: Sequence[str] | None = None,
     *,
     threshold: Threshold = "auto",

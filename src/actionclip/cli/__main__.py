@@ -26,6 +26,7 @@ from actionclip.cli.recognize import recognize
 from actionclip.cli.report import report
 from actionclip.cli.search import search
 from actionclip.cli.serve import serve
+from actionclip.cli.teach import teach
 from actionclip.cli.timeline import timeline
 from actionclip.cli.train import train
 from actionclip.cli.watch import watch
@@ -37,6 +38,7 @@ COMMANDS: dict[str, Callable[..., None] | typer.Typer] = {
     "index": index,
     "search": search,
     "serve": serve,
+    "teach": teach,
     "train": train,
     "evaluate": evaluate,
     "prompts": prompts,

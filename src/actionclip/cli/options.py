@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from actionclip.cli import terminal
+
+if TYPE_CHECKING:
+    from actionclip.text.actions import Label
 
 DEFAULT_MODEL = "lite"
 
@@ -17,7 +20,10 @@ Words = Annotated[
 ]
 Labels = Annotated[
     str | None,
-    typer.Option(metavar="FILE", help="Labels, one a line; or a set: kinetics400, ucf101, ..."),
+    typer.Option(
+        metavar="FILE",
+        help="Labels, one a line; actions with examples, .toml; or a set: kinetics400, ucf101, ...",
+    ),
 ]
 Templates = Annotated[
     Path | None,
@@ -80,17 +86,17 @@ def choose_model(model: str | None) -> str:
 
 def read_question(
     labels: str | None, words: Sequence[str], templates: Path | None, model: str | None
-) -> tuple[Sequence[str] | None, Sequence[str] | None]:
+) -> tuple[Sequence[Label] | None, Sequence[str] | None]:
     """Return labels, from --labels or the words of the command line, and templates.
 
     None stands for the labels that a trained model was trained on, and for its templates.
 
     Raises:
-        FileNotFoundError: there is no such file or set.
-        ValueError: a file is no list of labels or templates, a label is empty or given twice, or
-            a word is the path of a file.
+        FileNotFoundError: there is no such file or set, or an example is none.
+        ValueError: a file is no list of labels, actions or templates, a label is empty or given
+            twice, or a word is the path of a file.
     """
-    from actionclip.text import label_sets, prompts
+    from actionclip.text import actions, prompts
     from actionclip.text import labels as label_lists
 
     if labels and words:
@@ -104,7 +110,7 @@ def read_question(
     sentences = prompts.read(templates) if templates else None
     if not labels and not words and model not in (None, DEFAULT_MODEL):
         return None, sentences
-    return label_lists.check(label_sets.find(labels) if labels else words), sentences
+    return actions.find(labels) if labels else label_lists.check(words), sentences
 
 
 def check_split(split: str | None) -> Literal["train", "val", "test", "all"] | None:

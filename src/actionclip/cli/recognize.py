@@ -76,7 +76,7 @@ def recognize(
 
     arguments = [video, *(label or [])]
     num_paths = len(arguments) if labels else _count_paths(arguments)
-    names, sentences = options.read_question(labels, arguments[num_paths:], templates, model)
+    asked, sentences = options.read_question(labels, arguments[num_paths:], templates, model)
     _refuse_both({"--jsonl": as_jsonl, "--json": as_json})
     _refuse_both({"--csv": csv, "--output": output})
     if resume and not (csv or output):
@@ -101,9 +101,11 @@ def recognize(
     from actionclip.core.tables import AnswerFile, to_document
     from actionclip.pages import html
     from actionclip.recognizer import Recognizer
+    from actionclip.text import actions
 
     recognizer = Recognizer.load(model, device=device, decoders=decoders)
-    names = recognizer.choose_labels(names)
+    asked = recognizer.choose_labels(asked)
+    names = actions.names(asked)
     if len(names) == 1 and least is None:
         terminal.note("a single label always scores 1; give others to compare it with")
     num_videos = len(videos) + len(missing)
@@ -122,10 +124,10 @@ def recognize(
                 terminal.note(f"{path} has the answers for {done} of {len(videos)} videos already")
             videos = new
         with terminal.counter("embedding labels", "prompts") as count:
-            recognizer.embed_labels(names, sentences, count)
+            recognizer.embed_labels(asked, sentences, count)
         progress = stack.enter_context(terminal.progress("videos"))
         answers = recognizer.recognize_all(
-            videos, names, sentences, threshold=least, keep_frames=report is not None
+            videos, asked, sentences, threshold=least, keep_frames=report is not None
         )
         for answer in progress.track(answers, total=len(videos), description="recognizing"):
             if answer.frames is not None:

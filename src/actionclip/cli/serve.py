@@ -28,6 +28,14 @@ def serve(
         list[str] | None,
         typer.Option(metavar="NAME", help="Name under which clients reach this service."),
     ] = None,
+    labels: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="FILE",
+            help="Labels, or actions with examples (.toml), that clients may name as a label set: "
+            "by the name of the file.",
+        ),
+    ] = None,
     device: options.Device = None,
 ) -> None:
     """Serve a page and a REST service: recognize, timeline.
@@ -44,12 +52,15 @@ def serve(
         port=port,
         token=settings.read_token(token_file),
         allowed_hosts=frozenset(name.lower() for name in allow_host or ()),
+        label_sets=settings.read_label_sets(labels or ()),
     )
 
     from actionclip.recognizer import Recognizer
     from actionclip.server.service import Service
 
     recognizer = Recognizer.load(model, device=device)
+    for label_set in chosen.label_sets.values():
+        recognizer.embed_labels(label_set)  # examples are decoded now, and what is wrong is said
     service = Service(chosen, recognizer, run.uploads_folder())
     try:
         run.serve(service, lambda address: terminal.note(f"serving {model} at {address}"))

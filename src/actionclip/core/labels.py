@@ -4,8 +4,7 @@ Embeddings are cached in memory, and on disk (`cache`) where there are many. Tho
 have changed since are dropped.
 
 Shapes:
-    B: clips   K: templates   N: labels   M: texts of the background   S: sentences
-    D: shared width
+    K: templates   N: labels   S: sentences   D: shared width
 """
 
 from __future__ import annotations
@@ -17,7 +16,6 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from actionclip.core import scoring
 from actionclip.core.cache import PromptCache
 from actionclip.model import fingerprint
 from actionclip.model.actionclip import ActionCLIP
@@ -30,8 +28,6 @@ MIN_PROMPTS_ON_DISK = 64
 """Fewer are embedded faster than they are read from the disk."""
 
 Progress = Callable[[int, int], None]
-Scorer = Callable[[Float[Tensor, "B D"]], Float[Tensor, "B N"]]
-"""Returns the scores of labels, 0…1, for embeddings of clips."""
 
 
 class LabelEmbedder:
@@ -88,19 +84,6 @@ class LabelEmbedder:
                 self._embeddings.pop(next(iter(self._embeddings)))
             return embeddings
 
-    def choose(self, labels: Sequence[str] | None) -> Sequence[str]:
-        """Return the given labels, or those that the model was trained on if none are given.
-
-        Raises:
-            ValueError: none are given, and the model stores none.
-        """
-        if labels is None and not self._model.task.labels:
-            raise ValueError(
-                "labels: the model stores none, so give at least one action in words, or load a "
-                "checkpoint that `actionclip train` left"
-            )
-        return self._model.task.labels if labels is None else labels
-
     @property
     def templates(self) -> tuple[str, ...]:
         """The default templates: those of the model's training.
@@ -111,60 +94,6 @@ class LabelEmbedder:
         if self._model.task.templates:
             return self._model.task.templates
         return prompts.BARE if self._model.config.encoder == "lite" else prompts.PAPER
-
-    def scorer(
-        self,
-        labels: Sequence[str],
-        templates: Sequence[str] | None,
-        beside_none: bool,
-        on_progress: Progress = lambda done, total: None,
-        *,
-        exclusive: bool = True,
-    ) -> Scorer:
-        """Embed the labels and return a function from clip embeddings to scores.
-
-        Args:
-            labels: as in `embed`.
-            templates: as in `embed`.
-            beside_none: compare with "none of these" too, not only among the labels.
-            exclusive: one of the labels at most applies; False: compare each with "none" alone.
-            on_progress: as in `embed`.
-
-        Raises:
-            ValueError: as in `embed`, or the model is a classifier without such a label.
-        """
-        model = self._model
-        if model.classifier is not None:
-            return self._classifier_scorer(labels)
-        calibration, scale = model.calibration, model.scale
-        label_embeddings = self.embed(labels, templates, on_progress)  # (K, N, D)
-        if not beside_none:
-            scale /= calibration.temperature
-            return lambda clips: scoring.probabilities(clips, label_embeddings, scale)
-        background = self.embed(calibration.background, templates)  # (K, M, D)
-        fitted = {"temperature": calibration.temperature, "margin": calibration.margin}
-
-        def score(clips: Float[Tensor, "B D"]) -> Float[Tensor, "B N"]:
-            label_logits = scoring.logits(clips, label_embeddings, scale)
-            none = scoring.logits(clips, background, scale).mean(dim=-1)
-            if exclusive:
-                return scoring.with_none(label_logits, none, **fitted)[0]
-            return scoring.each_beside_none(label_logits, none, **fitted)
-
-        return score
-
-    def _classifier_scorer(self, labels: Sequence[str]) -> Scorer:
-        """Score labels of the paper's unimodal baseline, which has no words and no "none"."""
-        classifier, own = self._model.classifier, self._model.task.labels
-        assert classifier is not None
-        if unknown := [label for label in labels if label not in own]:
-            raise ValueError(
-                f"label {unknown[0]!r}: the model is a classifier, which knows only the "
-                f"{len(own) or 'unnamed'} labels of its training; name no others, or train with "
-                'loss.kind = "contrastive" to ask for any'
-            )
-        columns = [own.index(label) for label in labels]
-        return lambda features: classifier.logits(features)[:, columns].softmax(dim=-1)
 
     def _drop_stale(self) -> None:
         """Drop what was embedded before the model was trained, cast or moved."""

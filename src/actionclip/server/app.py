@@ -18,7 +18,7 @@ from actionclip.server import forms, guard, metrics, problems, routes
 from actionclip.server.problems import ProblemError
 from actionclip.server.questions import Health, LabelSet, LabelSets, ModelFacts, SessionQuestion
 from actionclip.server.service import Service
-from actionclip.text import label_sets
+from actionclip.text import actions, label_sets
 
 _STATIC = Path(__file__).with_name("static")
 _NO_TELEMETRY: TelemetryConfig = {
@@ -69,6 +69,9 @@ def build(service: Service) -> ASGIApp:
 
 
 def _add_facts(app: FastAPI, service: Service) -> None:
+    def names() -> list[str]:
+        return [*service.settings.label_sets, *label_sets.NAMES]
+
     @app.get("/v1/model", responses=problems.RESPONSES)
     def model() -> ModelFacts:
         """Return which model answers, and what it is good for."""
@@ -76,16 +79,16 @@ def _add_facts(app: FastAPI, service: Service) -> None:
 
     @app.get("/v1/labels", responses=problems.RESPONSES)
     def list_label_sets() -> LabelSets:
-        """List the label sets of known benchmarks."""
-        return LabelSets(label_sets=list(label_sets.NAMES))
+        """List the label sets: those of known benchmarks, and of files of this service."""
+        return LabelSets(label_sets=names())
 
     @app.get("/v1/labels/{name}", responses=problems.RESPONSES)
     def label_set(name: str) -> LabelSet:
         """Return the labels of a set."""
-        if name not in label_sets.NAMES:
-            known = ", ".join(label_sets.NAMES)
+        if name not in names():
+            known = ", ".join(names())
             raise ProblemError(404, f"no label set is called {name[:64]!r}; there are {known}")
-        return LabelSet(name=name, labels=label_sets.load(name))
+        return LabelSet(name=name, labels=actions.names(service.label_set(name)))
 
 
 def _add_health(app: FastAPI, service: Service) -> None:

@@ -34,6 +34,7 @@ from actionclip.server.questions import (
 from actionclip.server.settings import Settings
 from actionclip.server.videos import StoredVideo, Upload, Videos
 from actionclip.text import label_sets
+from actionclip.text.actions import Label
 from actionclip.timeline import settings as timeline_settings
 from actionclip.timeline.file import Timeline as FoundTimeline
 from actionclip.video.decoder import Decoder, VideoInfo
@@ -179,12 +180,21 @@ class Service:
             allows_timelines=not (model.config.shift or model.config.joint),
         )
 
-    def _labels(self, question: Labelled) -> Sequence[str] | None:
+    def label_set(self, name: str) -> Sequence[Label]:
+        """Return the labels of a benchmark or of a file that the service was started with.
+
+        Raises:
+            ValueError: there is no such set.
+        """
+        own = self.settings.label_sets
+        return own[name] if name in own else label_sets.load(name)
+
+    def _labels(self, question: Labelled) -> Sequence[Label]:
         if question.label_set is None:
             return self.recognizer.choose_labels(question.labels)
         if question.labels:
             raise ValueError("label_set: labels are given already; give one or the other")
-        return label_sets.load(question.label_set)
+        return self.label_set(question.label_set)
 
     def _submit(
         self,

@@ -5,9 +5,12 @@ from __future__ import annotations
 import ipaddress
 import os
 import socket
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from actionclip.text import actions, label_sets
+from actionclip.text.actions import Label
 
 MIN_TOKEN_LENGTH = 32
 TOKEN_VARIABLE = "ACTIONCLIP_SERVE_TOKEN"
@@ -70,6 +73,8 @@ class Settings:
     allowed_hosts: frozenset[str] = frozenset()
     """Names, besides addresses, under which clients reach the service, without port."""
     archive: Path | None = None
+    label_sets: Mapping[str, Sequence[Label]] = field(default_factory=dict)
+    """Labels that clients may ask by name, besides those of benchmarks."""
     cameras: Mapping[str, str] = field(default_factory=dict)
     """Addresses that clients may watch, by name."""
     limits: Limits = field(default_factory=Limits)
@@ -97,6 +102,21 @@ class Settings:
             return False
         own = {self.host.lower(), socket.gethostname().lower()}
         return name in own or _is_address(name.strip("[]"))
+
+
+def read_label_sets(files: Sequence[Path]) -> dict[str, Sequence[Label]]:
+    """Read label files and files of actions; each is called as its file, without the ending.
+
+    Raises:
+        FileNotFoundError: there is no such file, or an example is none.
+        ValueError: a file holds no labels, or two sets have the same name.
+    """
+    found: dict[str, Sequence[Label]] = {}
+    for file in files:
+        if file.stem in found or file.stem in label_sets.NAMES:
+            raise ValueError(f"{file}: there is a label set {file.stem!r} already; rename the file")
+        found[file.stem] = actions.find(str(file))
+    return found
 
 
 def is_loopback(host: str) -> bool:

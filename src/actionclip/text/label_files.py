@@ -69,6 +69,11 @@ def read(path: Path) -> LabelFile:
     """
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no such file; give a text file with one label a line")
+    if path.suffix.lower() == ".toml":
+        raise ValueError(
+            f"{path}: a file of actions, which recognize, timeline, watch, search and serve take;"
+            f" here, {_REMEDY}"
+        )
     text = read_text(path)
     document = _parse_document(text, path)
     found = _from_lines(text, path) if document is None else _from_document(document, path)

@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from actionclip.model.encoders import minilm
+from actionclip.model.encoders.encoder import ExamplePart
 
 RATE = 12.0
 """Landmarks a second that the encoder was trained with."""
@@ -218,6 +219,16 @@ class Bodies(nn.Module):
         return weights[:, None] * placed
 
 
+def average(features: Float[Tensor, "*B T D"]) -> Float[Tensor, "*B D"]:
+    """Average the directions of vectors, and their lengths: what changes is as sure as each part.
+
+    Zero stays zero.
+    """
+    mean = features.mean(dim=-2)
+    length = features.norm(dim=-1).mean(dim=-1, keepdim=True)
+    return F.normalize(mean, dim=-1) * length
+
+
 def join_clips(
     things: Float[Tensor, "*B D"], bodies: Float[Tensor, "*B D"]
 ) -> Float[Tensor, "*B E"]:
@@ -238,6 +249,19 @@ def join_texts(
     That sum is divided by `JOINED_LENGTH`, by which the logit scale is multiplied.
     """
     return _join(things, bodies, SHARE + SHARE_UNSEEN, clips=False)
+
+
+def example_parts() -> tuple[ExamplePart, ExamplePart]:
+    """Return where joined vectors of clips are compared with examples: things, then bodies."""
+    both, beside_texts = (
+        1 + LONGEST**2,
+        ((1 + LONGEST**2) / (1 + (SHARE + SHARE_UNSEEN) ** 2)) ** 0.5,
+    )
+    width = minilm.WIDTH
+    return (
+        ExamplePart(slice(0, width), 0.65 / both, 0.25 / both, 0.1 * beside_texts),
+        ExamplePart(slice(width, 2 * width), 1.0 / both, 0.25 / both, 0.15 * beside_texts),
+    )
 
 
 def _join(things: Tensor, bodies: Tensor, longest: float, *, clips: bool) -> Tensor:

@@ -54,6 +54,21 @@ class Context(NamedTuple):
         return math.ceil(self.frames_per_second / steps_per_second)
 
 
+class ExamplePart(NamedTuple):
+    """A part of embeddings in which clips are compared with example clips of an action.
+
+    Two clips are nearer to each other than a clip and a text, so the values are the encoder's own.
+    """
+
+    columns: slice
+    same: float
+    """Usual dot product of two clips of one action."""
+    other: float
+    """Of clips of two actions."""
+    weight: float
+    """What their dot product counts beside that with words."""
+
+
 class Follower(abc.ABC):
     """Sees the frames of one clip or stream in order; not safe for threads."""
 
@@ -97,6 +112,8 @@ class Encoder(nn.Module, abc.ABC):
     """Whether the precision `auto` is fp32 on every device."""
     runtimes: Sequence[str] = ("torch",)
     """Libraries that compute its features, whose versions are part of the fingerprint."""
+    example_parts: tuple[ExamplePart, ...] = (ExamplePart(slice(None), 0.8, 0.55, 0.3),)
+    """In which clips are compared with examples; the values are a guess for CLIP's relatives."""
     context: Context | None = None
     """What it sees around each frame; None: it sees each frame alone."""
     not_for_vision_features: tuple[str, ...] = ("text_tower.",)

@@ -34,7 +34,7 @@ from torch.nn import functional as F
 from actionclip.model.config import Calibration, ModelConfig
 from actionclip.model.encoders import bodies, minilm
 from actionclip.model.encoders.bodies import Bodies
-from actionclip.model.encoders.encoder import Context, Encoder, Follower
+from actionclip.model.encoders.encoder import Context, Encoder, ExamplePart, Follower
 from actionclip.model.encoders.minilm import MiniLM
 
 _NUM_CLASSES = 1000
@@ -61,6 +61,7 @@ class LiteEncoder(Encoder):
         fitted_on="chosen between the fits to imagined scenes (1.0) and to 15 clips, 35 labels "
         "(1.7)",
     )
+    example_parts = (ExamplePart(slice(None), 0.65, 0.25, 0.1),)
     runtimes = ("torch", "onnxruntime")
     wants_fp32 = True  # bf16 changes its features (cosine .996), and ONNX Runtime has none of it
     not_for_vision_features = (
@@ -111,6 +112,7 @@ class LiteEncoder(Encoder):
 
             self.bodies = Bodies(num_taught).requires_grad_(requires_grad=False).eval()
             self.context: Context | None = body_stream.CONTEXT
+            self.example_parts = bodies.example_parts()
             self.settings: Mapping[str, Any] = {"num_taught": num_taught}
             self.initial_logit_scale += math.log(bodies.JOINED_LENGTH)
             self.calibration = Calibration(
@@ -207,7 +209,8 @@ class LiteEncoder(Encoder):
         things = head(frame_features[..., : self.width])
         if self.bodies is None:
             return things
-        return torch.cat([things, frame_features[..., self.width :].mean(dim=1)], dim=-1)
+        of_bodies = bodies.average(frame_features[..., self.width :])
+        return torch.cat([things, of_bodies], dim=-1)
 
     def normalize(self, clip_features: Float[Tensor, "*B F"]) -> Float[Tensor, "*B D"]:
         """Make things of length one, and join bodies to them."""
@@ -228,6 +231,7 @@ class LiteEncoder(Encoder):
         self.bodies, self.context, self.settings = None, None, {}
         self.initial_logit_scale = LiteEncoder.initial_logit_scale
         self.calibration = LiteEncoder.calibration
+        self.example_parts = LiteEncoder.example_parts
 
     def train(self, mode: bool = True) -> LiteEncoder:
         """Set the mode of all but the bodies, which are not trained."""
