@@ -12,7 +12,7 @@ from typing import Any
 import torch
 
 from actionclip.archive import examples, query, tables
-from actionclip.archive.examples import Example
+from actionclip.archive.examples import Like
 from actionclip.archive.hits import Hit
 from actionclip.archive.index import Progress, Report, Run
 from actionclip.archive.search import Search
@@ -127,7 +127,7 @@ class Archive:
         self,
         text: str | None = None,
         *,
-        like: Example | Sequence[Example] = (),
+        like: Like | Sequence[Like] = (),
         like_share: float = query.LIKE_SHARE,
         without: str | Sequence[str] = (),
         top: int = 20,
@@ -162,7 +162,7 @@ class Archive:
         if not 0 <= like_share <= 1:
             raise ValueError(f"like_share: {like_share} is no share; give 0 to 1")
         without = [without] if isinstance(without, str) else without
-        like = [like] if isinstance(like, Example) else like
+        like = [like] if isinstance(like, Like) else like
         found = examples.read(self.recognizer, self.tables, like, SETTINGS.frames_per_second)
         question = query.of(self.recognizer, text, found, like_share, without, templates)
         fitted = self.recognizer.model.calibration.thresholds
