@@ -29,7 +29,7 @@ from actionclip.model.encoders.encoder import ExamplePart
 NUM_USUAL = 1.0
 MOST_ALIKE = 1.5
 MIDDLE = 0.35
-ALONE = 2.0
+ALONE = 8.0
 """How much more examples count where no words are beside them."""
 
 
