@@ -16,7 +16,7 @@ from PIL import Image
 from playwright.sync_api import sync_playwright
 
 ROOT = Path(__file__).resolve().parents[2]
-LABELS = ("driving a taxi", "parking a bicycle")
+LABELS = ("driving a taxi", "riding a bicycle")
 WIDTH, HEIGHT = 900, 640
 SHOWN_WIDTH = 720
 FRAMES_PER_SECOND = 4

@@ -65,6 +65,28 @@ def test_weaker_hits_follow_unless_there_is_a_threshold(archive, recognizer, fil
     assert archive.search("red", top=1) == [strong]
 
 
+def test_black_and_still_stretches_match_nothing(archive, film, tmp_path):
+    folder = tmp_path / "v"
+    film(folder / "black.mp4", [("black", 0.5), ("still black", 6)])
+    film(folder / "still.mp4", [("still red", 7)])
+    film(folder / "red.mp4", [("still black", 4), ("red", 5), ("still black", 4)])
+    archive.index([folder])
+    hits = archive.search("something red", threshold=0.3)
+    assert [hit.video.name for hit in hits] == ["red.mp4"]
+    assert 2 <= hits[0].start_seconds <= 4  # within a window's length
+    assert 9 <= hits[0].end_seconds <= 11
+
+
+def test_the_same_scene_in_two_files_is_one_hit(archive, film, tmp_path):
+    folder = tmp_path / "v"
+    film(folder / "one.mp4", [("green", 5), ("red", 5)])
+    film(folder / "two.mp4", [("red", 5), ("blue", 4)])
+    (folder / "three.mp4").write_bytes((folder / "two.mp4").read_bytes())
+    archive.index([folder])
+    [hit] = archive.search("something red", threshold=0.3)
+    assert {hit.video, *hit.copies} == {folder / f"{name}.mp4" for name in ("one", "two", "three")}
+
+
 def test_real_clips_have_the_moments_of_their_timelines(shared, tmp_path):
     folder = shared / "web-clips"
     names = ("riding_a_bicycle", "playing_guitar", "boxing")

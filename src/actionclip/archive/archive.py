@@ -11,7 +11,8 @@ from typing import Any
 
 import torch
 
-from actionclip.archive import query, tables
+from actionclip.archive import examples, query, tables
+from actionclip.archive.examples import Example
 from actionclip.archive.hits import Hit
 from actionclip.archive.index import Progress, Report, Run
 from actionclip.archive.search import Search
@@ -126,32 +127,44 @@ class Archive:
         self,
         text: str | None = None,
         *,
+        like: Example | Sequence[Example] = (),
+        like_share: float = query.LIKE_SHARE,
+        without: str | Sequence[str] = (),
         top: int = 20,
         threshold: Threshold | None = None,
-        without: str | Sequence[str] = (),
         templates: Sequence[str] | None = None,
     ) -> list[Hit]:
-        """Find moments, best first.
+        """Find moments by words, by examples or by both, best first.
 
-        Borders and scores are those of `Recognizer.timeline` for the same words.
+        Borders and scores are those that `Recognizer.timeline` gives for the same words. The score
+        of an example says how likely the same action is, judged by how alike clips of the same and
+        of other actions are (`query`).
 
         Args:
             text: an action in your own words.
+            like: examples of what to find: clips, and moments of indexed videos,
+                "archive:ID@12.5-15", as `Hit.example` has them. Several are one action. What they
+                show themselves is found as well if it is indexed.
+            like_share: what examples count beside words, 0…1.
+            without: actions that a moment must not show more than the one that is searched for.
             top: at most so many hits.
             threshold: the score that a moment reaches somewhere, or "auto", as in
                 `Recognizer.timeline`: perhaps there is none. By default weaker ones follow, each
                 with the borders that it has where its own best score is the threshold.
-            without: actions that a moment must not show more than the text.
             templates: as in `Recognizer.recognize`.
 
         Raises:
-            ValueError: there is nothing to search for, or the archive cannot be read.
+            FileNotFoundError: there is no such clip.
+            ValueError: there is nothing to search for, a clip cannot be decoded, a moment is of no
+                indexed video or outside of it, or the archive cannot be read.
         """
         scoring.check_threshold(threshold)
-        if not text:
-            raise ValueError("query: give an action in words")
+        if not 0 <= like_share <= 1:
+            raise ValueError(f"like_share: {like_share} is no share; give 0 to 1")
         without = [without] if isinstance(without, str) else without
-        question = query.of_words(self.recognizer, text, without, templates)
+        like = [like] if isinstance(like, Example) else like
+        found = examples.read(self.recognizer, self.tables, like, SETTINGS.frames_per_second)
+        question = query.of(self.recognizer, text, found, like_share, without, templates)
         fitted = self.recognizer.model.calibration.thresholds
         settings = SETTINGS.reaching("auto" if threshold is None else threshold, fitted)
         paths: defaultdict[str, list[Path]] = defaultdict(list)

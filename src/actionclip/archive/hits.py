@@ -13,7 +13,7 @@ from actionclip.timeline import export
 from actionclip.timeline.moments import Moment
 from actionclip.video.decoder import SHARED_DECODER, Decoder
 
-_COLUMNS = ("video", "start_seconds", "end_seconds", "score", "copies")
+_COLUMNS = ("video", "start_seconds", "end_seconds", "score", "example", "copies")
 
 
 @dataclass(frozen=True)
@@ -27,15 +27,20 @@ class Hit:
     score: float
     """The mean over its time, 0…1, as `timeline` gives it."""
     video_id: str = ""
-    """Names the video in `like="archive:ID@12.5-15"`."""
+    """Names the video's content."""
     copies: tuple[Path, ...] = ()
     """Other files that show the same scene; they are no hits of their own."""
+
+    @property
+    def example(self) -> str:
+        """What `Archive.search` takes to find more like it: "archive:ID@12.5-15"."""
+        return f"archive:{self.video_id}@{self.start_seconds:g}-{self.end_seconds:g}"
 
 
 def to_json(query: str, hits: Sequence[Hit]) -> str:
     """Return `{"query", "hits": [{"video", "start_seconds", "end_seconds", "score"}]}`.
 
-    A hit of which there are copies has a list of their paths as well, "copies".
+    A hit has its `example` as well, and the paths of its copies if there are any.
     """
     return display.to_json({"query": query, "hits": [_fields(hit) for hit in hits]}, indent=2)
 
@@ -88,5 +93,6 @@ def _fields(hit: Hit) -> dict[str, object]:
         "start_seconds": hit.start_seconds,
         "end_seconds": hit.end_seconds,
         "score": hit.score,
+        "example": hit.example,
     }
     return {**fields, "copies": [str(copy) for copy in hit.copies]} if hit.copies else fields

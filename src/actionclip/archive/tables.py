@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -184,6 +185,21 @@ class Tables:
         vectors = torch.from_numpy(_matrix(found["vector"])[:, : len(direction)].copy()).float()
         columns = (found[name].to_pylist() for name in ("video", "start", "end"))
         return [Near(*row) for row in zip(*columns, vectors, strict=True)]
+
+    def sample(self, num: int, width: int) -> Float[Tensor, "B D"]:
+        """Return the embeddings of windows chosen by chance, always the same of the same rows.
+
+        Args:
+            num: at most so many windows.
+            width: of an embedding, D.
+        """
+        with reporting(self.address):
+            rows = range(self.windows.count_rows())
+            chosen = sorted(random.Random(0).sample(rows, min(num, len(rows))))
+            if not chosen:
+                return torch.zeros(0, width)
+            found = self.windows.take_offsets(chosen).select(["vector"]).to_arrow()
+        return torch.from_numpy(_matrix(found["vector"])[:, :width].copy()).float()
 
     def delete(self, videos: Collection[str]) -> None:
         """Delete the windows and frames of videos."""

@@ -1,4 +1,4 @@
-"""`actionclip search`: an action in words becomes moments of the videos of an archive."""
+"""`actionclip search`: words and examples become moments of the videos of an archive."""
 
 from __future__ import annotations
 
@@ -16,8 +16,21 @@ if TYPE_CHECKING:
 
 
 def search(
-    query: Annotated[str, typer.Argument(help="An action in your own words.", show_default=False)],
     archive: options.Archive,
+    query: Annotated[
+        str | None, typer.Argument(help="An action in your own words.", show_default=False)
+    ] = None,
+    like: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="CLIP",
+            help="A clip that shows what to find, or a moment of an indexed video, "
+            "archive:ID@START-END; several of them show one action.",
+        ),
+    ] = None,
+    like_share: Annotated[
+        float, typer.Option(min=0, max=1, help="What examples count beside the query.")
+    ] = 0.5,
     model: options.OfArchive = None,
     without: Annotated[
         list[str] | None,
@@ -35,37 +48,61 @@ def search(
     csv: Annotated[
         Path | None, typer.Option("--csv", metavar="FILE", help="Write a table.")
     ] = None,
+    html: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Write a page with a picture of each hit that plays it."),
+    ] = None,
     clips: Annotated[
         Path | None,
         typer.Option(metavar="FOLDER", help="Cut each hit out as a video, without sound."),
     ] = None,
     device: options.Device = None,
 ) -> None:
-    """Find moments in the videos of an archive, best first; no video is decoded for it."""
+    """Find moments in the videos of an archive, by words, examples or both, best first.
+
+    Nothing of the indexed videos is decoded for it, but for pictures and clips of the hits.
+    """
     from actionclip import atomic_write
 
     least = terminal.score(threshold) if threshold is not None else None
-    for output in (csv, clips):
+    for output in (csv, html, clips):
         if output:
             atomic_write.check_folder(output)
     with terminal.extra("an archive needs", "archive"):
+        from actionclip.archive import examples as query_of
         from actionclip.archive import hits as files
         from actionclip.archive.archive import Archive
 
     opened = Archive.open(archive, model, device=device, must_exist=True)
-    found = opened.search(query, top=top, threshold=least, without=without or ())
+    examples = like or []
+    found = opened.search(
+        query,
+        like=examples,
+        like_share=like_share,
+        without=without or (),
+        top=top,
+        threshold=least,
+    )
+    name = query_of.name_of(query, examples)
     if as_json:
-        print(files.to_json(query, found))
+        print(files.to_json(name, found))
     if csv:
         atomic_write.write_text(csv, files.to_csv(found))
         terminal.note(f"{len(found)} hits are in {csv}")
+    if html:
+        from actionclip.pages import search as page
+
+        with terminal.counter("reading", "pictures") as count:
+            text = page.render(name, found, html, archive, count)
+        atomic_write.write_text(html, text)
+        terminal.note(f"the page is in {html}")
     if clips:
         with terminal.counter("cutting", "clips") as count:
-            files.write_clips(query, found, clips, count)
+            files.write_clips(name, found, clips, count)
         terminal.note(f"{len(found)} clips are in {clips}")
     if not found:
-        terminal.note(f"nothing in {archive} shows {query!r}")
-    if not (as_json or csv or clips):
+        terminal.note(f"nothing in {archive} shows {name!r}")
+    if not (as_json or csv or html or clips):
         _print_table(found)
 
 

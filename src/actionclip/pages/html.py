@@ -7,8 +7,11 @@ from __future__ import annotations
 
 import base64
 import io
+import os
+import urllib.parse
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import jinja2
@@ -44,6 +47,12 @@ def thumbnail(frame: UInt8[np.ndarray, "H W 3"], height: int = THUMBNAIL_HEIGHT)
 def data_uri(content: bytes, media_type: str) -> str:
     """Return an address that holds the content itself."""
     return f"data:{media_type};base64," + base64.b64encode(content).decode()
+
+
+def link(file: Path, page: Path) -> str:
+    """Return the address of a file relative to a page."""
+    path = os.path.relpath(file.absolute(), page.absolute().parent)
+    return urllib.parse.quote(os.fsencode(path))
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,6 @@ from __future__ import annotations
 
 import math
 import mimetypes
-import os
-import urllib.parse
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -123,8 +121,7 @@ def _source(video: Path, page: Path) -> str:
     media_type, _ = mimetypes.guess_type(video.name)
     if media_type and video.stat().st_size <= MAX_EMBEDDED_BYTES:
         return html.data_uri(video.read_bytes(), media_type)
-    path = os.path.relpath(video.absolute(), page.absolute().parent)
-    return urllib.parse.quote(os.fsencode(path))
+    return html.link(video, page)
 
 
 def _block(moment: Moment, hue: float, duration: float) -> Block:

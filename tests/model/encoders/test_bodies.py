@@ -104,6 +104,14 @@ def test_a_long_sequence_is_cut_into_windows_that_overlap() -> None:
     assert bodies.windows(a_person(10)).shape[:2] == (1, 36)
 
 
+def test_vectors_that_point_apart_are_as_sure_together_as_each() -> None:
+    features = torch.stack([2 * torch.eye(384)[0], torch.eye(384)[1]])
+    average = bodies.average(features)
+    torch.testing.assert_close(average.norm(), torch.tensor(1.5))
+    torch.testing.assert_close(average[0] / average[1], torch.tensor(2.0))
+    assert not bodies.average(torch.zeros(5, 8, 384)).any()
+
+
 def test_without_anybody_a_joined_clip_answers_as_its_things_alone() -> None:
     things, texts = unit(5, 384), unit(7, 384)
     clips = bodies.join_clips(things, torch.zeros(5, 384))

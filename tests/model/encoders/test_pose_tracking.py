@@ -110,6 +110,20 @@ def test_a_thing_that_is_never_clearly_a_person_is_none(follow):
     assert not follow(Scene(lambda number: (80, 45, 60, 0), presence=0.8)).presence.any()
 
 
+def test_how_surely_a_track_is_a_person_has_no_jump():
+    def sureness(presence):
+        track = tracking.Track(np.zeros(4))
+        scene = Scene(lambda number: (80, 45, 60, 0), presence=presence)
+        for number, frame in enumerate(scene.frames(3)):
+            track.poses[number / 10] = scene.read([frame], np.array([[80, 45, 60, 0]], np.float32))
+        return track.sureness()
+
+    values = np.array([sureness(presence) for presence in np.linspace(0.5, 1.0, 101)])
+    assert values[0] == 0
+    assert values[-1] == 1
+    assert 0 <= np.diff(values).min() <= np.diff(values).max() < 0.05
+
+
 def test_a_thing_that_looks_like_a_person_for_a_moment_is_none(follow):
     scene = Scene(lambda number: (80, 45, 60, 0) if number < 2 else None)
     assert not follow(scene).presence.any()

@@ -219,6 +219,16 @@ class Bodies(nn.Module):
         return weights[:, None] * placed
 
 
+def average(features: Float[Tensor, "*B T D"]) -> Float[Tensor, "*B D"]:
+    """Average the directions of vectors, and their lengths: what changes is as sure as each part.
+
+    Zero stays zero.
+    """
+    mean = features.mean(dim=-2)
+    length = features.norm(dim=-1).mean(dim=-1, keepdim=True)
+    return F.normalize(mean, dim=-1) * length
+
+
 def join_clips(
     things: Float[Tensor, "*B D"], bodies: Float[Tensor, "*B D"]
 ) -> Float[Tensor, "*B E"]:

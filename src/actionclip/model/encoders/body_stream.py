@@ -1,7 +1,8 @@
 """Frames of a clip or of a stream become what bodies do around each moment.
 
-People are followed from frame to frame. Around a moment, the most prominent one of them counts: the
-landmarks of three seconds, half before and half after it, go through the body encoder. At both ends
+People are followed from frame to frame. Around a moment, the most prominent one of them counts, as
+far as it is surely a person: the landmarks of three seconds, half before and half after it, go
+through the body encoder. At both ends
 of a run of frames the three seconds lie inside it.
 
 Shapes:
@@ -31,6 +32,8 @@ CONTEXT = Context(
 )
 _LONGEST_GAP = 0.5
 """Seconds between two frames of one run."""
+_ENOUGH_FOUND = 0.5
+"""Share of the frames in which a person has to be found to count fully."""
 _ROUNDING = 1e-6
 
 
@@ -55,13 +58,24 @@ class BodyStream(Follower):
     def row(self, seconds: float) -> Float[Tensor, " D"]:
         """Encode the three seconds around a moment; zero if nobody is there."""
         times = window(self._tracker.times, seconds)
-        people = [each for each in self._tracker.tracks if each.is_person(self._tracker.min_frames)]
-        person = max(people, key=lambda each: each.prominence(times), default=None)
-        if person is None or not any(time in person.poses for time in times):
+        weights = {track: self._weight(track, times) for track in self._tracker.tracks}
+        person = max(weights, key=lambda each: weights[each] * each.prominence(times), default=None)
+        if person is None or not weights[person]:
             return torch.zeros(minilm.WIDTH)
         since_start = torch.tensor([time - times[0] for time in times])
-        middle = since_start[-1:] / 2
-        return self._bodies.features_at(self._joints(person, times), since_start, middle)[0]
+        joints = self._joints(person, times)
+        features = self._bodies.features_at(joints, since_start, since_start[-1:] / 2)[0]
+        return weights[person] * features
+
+    def _weight(self, track: Track, times: Sequence[float]) -> float:
+        """How much a track counts, 0…1: as surely as it is a person, and is found at these times.
+
+        Nothing is decided by a threshold: landmarks differ a little between processors, and answers
+        would jump.
+        """
+        num_found = sum(time in track.poses for time in times)
+        found = min(num_found / (_ENOUGH_FOUND * len(times)), 1.0) if times else 0.0
+        return track.sureness(self._tracker.min_frames) * found
 
     def _joints(self, person: Track, times: Sequence[float]) -> Float[Tensor, "T J 3"]:
         """Return where the joints of a person are; zero where the person is not found."""

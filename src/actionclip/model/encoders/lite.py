@@ -209,7 +209,8 @@ class LiteEncoder(Encoder):
         things = head(frame_features[..., : self.width])
         if self.bodies is None:
             return things
-        return torch.cat([things, frame_features[..., self.width :].mean(dim=1)], dim=-1)
+        of_bodies = bodies.average(frame_features[..., self.width :])
+        return torch.cat([things, of_bodies], dim=-1)
 
     def normalize(self, clip_features: Float[Tensor, "*B F"]) -> Float[Tensor, "*B D"]:
         """Make things of length one, and join bodies to them."""

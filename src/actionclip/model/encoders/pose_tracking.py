@@ -34,9 +34,10 @@ MIN_QUALITY = 0.3
 """Below, the landmarks lie beside the person or on something else."""
 MIN_FRAMES = 3
 """People of fewer frames are things that look like people for a moment."""
-MIN_MEDIAN_PRESENCE = 0.94
-"""Things that look like people for longer are below in most of their frames: hands and what they
-hold had .84 to .93, people who fall .95 and more, at eight frames a second."""
+UNSURE_PRESENCE, SURE_PRESENCE = 0.85, 0.98
+"""Median presences between which something comes to count as a person. Things that look like people
+for longer are low in most of their frames: hands and what they hold had .84 to .93, people who fall
+.91 to 1."""
 
 _TORSO = (11, 12, 23, 24)  # shoulders and hips
 _SAME_DISTANCE = 0.35
@@ -77,7 +78,7 @@ def landmarks(
     tracker = PoseTracker(max_people)
     for frame, time in zip(frames, times, strict=True):
         tracker.update(frame, float(time))
-    people = [track for track in tracker.tracks if track.is_person(tracker.min_frames)]
+    people = [track for track in tracker.tracks if track.sureness(tracker.min_frames) > 0]
     return _pack(people, tracker.times, max_people, frames[0].shape[0] if len(frames) else 1)
 
 
@@ -93,10 +94,13 @@ class Track:
     quality: float = 0.0
     """Of the last frame."""
 
-    def is_person(self, min_frames: int = MIN_FRAMES) -> bool:
-        """Whether it was found in enough frames, and clearly in most of them."""
+    def sureness(self, min_frames: int = MIN_FRAMES) -> float:
+        """How surely it is a person, 0…1: found in enough frames, and clearly in most of them."""
         presences = [float(pose.presence[0]) for pose in self.poses.values()]
-        return len(presences) >= min_frames and statistics.median(presences) >= MIN_MEDIAN_PRESENCE
+        if len(presences) < min_frames:
+            return 0.0
+        above = statistics.median(presences) - UNSURE_PRESENCE
+        return min(max(above / (SURE_PRESENCE - UNSURE_PRESENCE), 0.0), 1.0)
 
     def prominence(self, times: Iterable[float] | None = None) -> float:
         """Sum up size and quality over the frames, or over those of some times."""
