@@ -3,11 +3,11 @@
     python benchmarks/archive_scale.py FOLDER [--windows 10000 100000 1000000] [--kind clustered]
 
 Windows are vectors of 512 numbers made by chance, seed 0: "random" ones have nothing in common,
-which real ones never do; "clustered" ones lie around one in fifty of them, as the windows of a video
+which real ones never do; "clustered" ones lie around scenes, fifty windows each, as those of videos
 do. Each size is an archive of its own in FOLDER, written, indexed and searched by the project's own
-code, and removed. Prints a row of JSON for each: seconds to write, to index, megabytes, milliseconds
-of a search in this warm process (median and 95th percentile of 200), of an exact one, recall of the
-nearest ten against exact search, and the largest memory of the process.
+code, and removed. Prints a row of JSON for each: seconds to write and to index, megabytes,
+milliseconds of a search in this warm process (median and 95th percentile of 200) and of an exact
+one, recall of the nearest ten against exact search, and the largest memory of the process.
 
 Shapes:
     B: windows   D: width, 512
