@@ -129,8 +129,12 @@ def _print_table(hits: Sequence[Hit]) -> None:
     table.add_column(overflow="fold")
     for hit in hits:
         bar = "█" * round(20 * hit.score) or "▏"
-        copies = f"and {len(hit.copies)} copies" if hit.copies else ""
         times = f"{clock(hit.start_seconds)} – {clock(hit.end_seconds)}"
-        name = display.markup(hit.video)
-        table.add_row(f"{hit.score:.3f}", bar, times, name, copies)
+        copies = f" (and {len(hit.copies)} more)" if hit.copies else ""
+        table.add_row(f"{hit.score:.3f}", bar, times, display.markup(_near(hit.video)) + copies)
     Console(highlight=False).print(table if hits else "none of these")
+
+
+def _near(path: Path) -> Path:
+    """Return a path as seen from the current folder, if it is in it."""
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
