@@ -14,6 +14,7 @@ from pathlib import Path
 
 import torch
 
+from actionclip.archive import upkeep
 from actionclip.archive.tables import File, Tables
 from actionclip.archive.windows import Window, Windows
 from actionclip.core import encode
@@ -91,13 +92,13 @@ class Run:
         started = time.monotonic()
         roots = [Path(path).absolute() for path in paths]
         found = list(dict.fromkeys(path for root in roots for path in video_files.find(root)))
-        self.tables.delete_orphans()
+        upkeep.delete_orphans(self.tables)
         known = {file.path: file for file in self.tables.files()}
         self._mark_vanished(known.values(), roots, set(found))
         todo = [path for path in found if not self._is_unchanged(path, known.get(path), retry)]
         self._read_all(todo, known)
-        self.tables.delete_orphans()
-        self.tables.compact()
+        upkeep.delete_orphans(self.tables)
+        upkeep.compact(self.tables)
         self.report.seconds = time.monotonic() - started
         return self.report
 
@@ -148,7 +149,7 @@ class Run:
                 hours=progress.hours + seconds / 3600,
             )
             if number % FILES_PER_COMPACTION == 0:
-                self.tables.compact()
+                upkeep.compact(self.tables)
         self.on_progress(progress)
 
     def _read_one(

@@ -39,14 +39,10 @@ except ModuleNotFoundError as error:
 
 VERSION = 1
 """Of the tables; archives of another are refused."""
-EXACT_ROWS = 50_000
-"""Up to so many windows, each is compared with a query; above, an index chooses which."""
 NUM_PROBES = 100
 REFINE_FACTOR = 20
 _WIDTH_DIVISOR = 8
 """The index takes widths that are multiples of it; embeddings are filled up by zeros."""
-_SECONDS_OF_OLD_VERSIONS = 600
-"""For which versions of a table stay, so that a search that is running can end."""
 _NAMES = ("videos", "windows", "frames")
 
 State = Literal["indexed", "failed", "vanished"]
@@ -122,6 +118,13 @@ class Tables:
                 .when_not_matched_insert_all()
                 .execute(table)
             )
+
+    def remove_files(self, paths: Sequence[Path]) -> None:
+        """Remove files; what the other tables have of their videos stays."""
+        names = ", ".join(f"X'{os.fsencode(path).hex()}'" for path in paths)
+        with reporting(self.address):
+            if names:
+                self.files_table.delete(f"path IN ({names})")
 
     def add_steps(self, video: str, first_step: int, features: Float[Tensor, "T E"]) -> None:
         """Add the features of consecutive steps."""
@@ -209,30 +212,6 @@ class Tables:
         with reporting(self.address):
             for table in (self.windows, self.frames):
                 table.delete(f"video IN ({names})")
-
-    def delete_orphans(self) -> None:
-        """Delete what is left of interrupted runs, and of files that were replaced."""
-        known = {file.video for file in self.files() if file.state != "failed"}
-        with reporting(self.address):
-            present = {
-                video
-                for table in (self.windows, self.frames)
-                for batch in table.search().select(["video"]).to_batches()
-                for video in batch["video"].unique().to_pylist()
-            }
-        self.delete(present - known)
-
-    def compact(self) -> None:
-        """Join small files, remove old versions, and make or extend the indexes."""
-        keep = timedelta(seconds=_SECONDS_OF_OLD_VERSIONS)
-        with reporting(self.address):
-            if self.windows.count_rows() > EXACT_ROWS and not self.windows.list_indices():
-                self.windows.create_index(
-                    "vector", config=lancedb.index.IvfRq(distance_type="cosine")
-                )
-                self.frames.create_scalar_index("video")
-            for table in (self.files_table, self.windows, self.frames):
-                table.optimize(cleanup_older_than=keep)
 
     @contextmanager
     def writing(self) -> Iterator[None]:

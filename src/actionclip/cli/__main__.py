@@ -16,6 +16,7 @@ import typer
 
 import actionclip as package
 from actionclip.cli import terminal
+from actionclip.cli.archive import archive
 from actionclip.cli.cache import cache
 from actionclip.cli.data import data
 from actionclip.cli.evaluate import evaluate
@@ -37,6 +38,7 @@ COMMANDS: dict[str, Callable[..., None] | typer.Typer] = {
     "watch": watch,
     "index": index,
     "search": search,
+    "archive": archive,
     "serve": serve,
     "teach": teach,
     "train": train,
