@@ -39,6 +39,16 @@ def test_an_uploaded_clip_gets_the_answer_of_the_library_digit_for_digit(
     assert server.uploads() == []
 
 
+def test_labels_of_a_form_may_be_one_list_in_json(server, recognizer, moving_square):
+    response = server.client.post(
+        "/v1/recognize",
+        files={"video": ("a.mp4", moving_square.read_bytes())},
+        data={"labels": json.dumps(LABELS)},
+    )
+    [result] = response.json()["results"]
+    assert result["predictions"] == recognized(recognizer, moving_square)
+
+
 def test_a_stored_video_is_asked_several_questions(server, recognizer, moving_square, stored):
     for options in ({}, {"threshold": 0.0}, {"threshold": "auto"}, {"templates": ["a {}"]}):
         question = {"video": stored, "labels": LABELS, **options}

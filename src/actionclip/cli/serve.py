@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from actionclip.cli import options, terminal
+
+if TYPE_CHECKING:
+    from actionclip.archive.archive import Archive
+    from actionclip.recognizer import Recognizer
 
 
 def serve(
@@ -36,9 +40,13 @@ def serve(
             "by the name of the file.",
         ),
     ] = None,
+    archive: Annotated[
+        str | None,
+        typer.Option(metavar="FOLDER", help="An archive that clients may search: see index."),
+    ] = None,
     device: options.Device = None,
 ) -> None:
-    """Serve a page and a REST service: recognize, timeline.
+    """Serve a page and a REST service: recognize, timeline, search.
 
     Only programs of this machine reach it, unless a host and a token are given. Open the address
     that it prints; its programs find the description at /openapi.json.
@@ -61,8 +69,17 @@ def serve(
     recognizer = Recognizer.load(model, device=device)
     for label_set in chosen.label_sets.values():
         recognizer.embed_labels(label_set)  # examples are decoded now, and what is wrong is said
-    service = Service(chosen, recognizer, run.uploads_folder())
+    service = Service(chosen, recognizer, run.uploads_folder(), _open(archive, recognizer))
     try:
         run.serve(service, lambda address: terminal.note(f"serving {model} at {address}"))
     finally:
         service.close()
+
+
+def _open(archive: str | None, recognizer: Recognizer) -> Archive | None:
+    if archive is None:
+        return None
+    with terminal.extra("an archive needs", "archive"):
+        from actionclip.archive.archive import Archive
+
+    return Archive.open(archive, recognizer, must_exist=True)

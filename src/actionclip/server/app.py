@@ -14,7 +14,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
 import actionclip
-from actionclip.server import forms, guard, metrics, problems, routes
+from actionclip.server import archive_routes, forms, guard, metrics, problems, routes
 from actionclip.server.problems import ProblemError
 from actionclip.server.questions import Health, LabelSet, LabelSets, ModelFacts, SessionQuestion
 from actionclip.server.service import Service
@@ -30,8 +30,9 @@ _NO_TELEMETRY: TelemetryConfig = {
 }
 _DESCRIPTION = """\
 Open-vocabulary action recognition in video: `recognize` says which of your labels a video shows,
-`timeline` when each of them occurs. Videos are files of a form, or ids of stored videos. Errors are
-`application/problem+json`; their `detail` says what is wrong and what to do.
+`timeline` when each of them occurs, `search` which moments of an archive show something. Videos are
+files of a form, or ids of stored or indexed videos. Errors are `application/problem+json`; their
+`detail` says what is wrong and what to do.
 """
 
 
@@ -55,6 +56,7 @@ def build(service: Service) -> ASGIApp:
     app.state.service = service
     problems.install(app)
     app.include_router(routes.router)
+    app.include_router(archive_routes.router)
     _add_facts(app, service)
     _add_health(app, service)
     _add_session(app, service)

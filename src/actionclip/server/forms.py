@@ -5,6 +5,7 @@ A file is streamed to the disk as it arrives. Parts, their headers and their val
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections import defaultdict
 from collections.abc import Callable, Iterator
@@ -115,9 +116,18 @@ async def _read_form(
         parts.upload.close()
     lists = {name for name, field in kind.model_fields.items() if _is_list(field.annotation)}
     document = {
-        name: values if name in lists else values[-1] for name, values in parts.values.items()
+        name: _list_of(values) if name in lists else values[-1]
+        for name, values in parts.values.items()
     }
     return document, parts.upload
+
+
+def _list_of(values: list[str]) -> object:
+    """Return the values of a field; a single one may be a list in JSON."""
+    if len(values) == 1 and values[0].lstrip().startswith("["):
+        with contextlib.suppress(ValueError, RecursionError):
+            return json.loads(values[0])
+    return values
 
 
 def _is_list(annotation: object) -> bool:

@@ -205,7 +205,7 @@ class VideoFacts(BaseModel):
     id: str
     name: str
     source: Literal["upload", "archive"]
-    bytes: int
+    bytes: int | None = None
     duration_seconds: float | None = None
     frames_per_second: float | None = None
     num_frames: int | None = None

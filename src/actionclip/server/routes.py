@@ -65,7 +65,7 @@ def body(kind: type[BaseModel], *, takes_file: bool = True) -> dict[str, Any]:
     return {"requestBody": {"required": True, "content": content}}
 
 
-_ACCEPTED: dict[int | str, dict[str, Any]] = {
+ACCEPTED: dict[int | str, dict[str, Any]] = {
     202: {"model": JobStatus, "description": "It takes longer; the job will have the result."}
 }
 
@@ -73,7 +73,7 @@ _ACCEPTED: dict[int | str, dict[str, Any]] = {
 @router.post(
     "/recognize",
     response_model=Recognition,
-    responses=_ACCEPTED,
+    responses=ACCEPTED,
     openapi_extra=body(RecognizeQuestion),
 )
 async def recognize(request: Request, service: Served) -> Response:
@@ -88,7 +88,7 @@ async def recognize(request: Request, service: Served) -> Response:
 
 
 @router.post(
-    "/timeline", response_model=Timeline, responses=_ACCEPTED, openapi_extra=body(TimelineQuestion)
+    "/timeline", response_model=Timeline, responses=ACCEPTED, openapi_extra=body(TimelineQuestion)
 )
 async def timeline(request: Request, service: Served) -> Response:
     """Find when in a video each label occurs."""
@@ -121,9 +121,11 @@ def list_videos(
     offset: Annotated[int, Query(ge=0)] = 0,
     limit: Annotated[int, Query(ge=1, le=_PAGE)] = _PAGE,
 ) -> VideoList:
-    """List stored videos: uploads, the newest first, then the archive's."""
+    """List videos: uploads, the newest first, then the archive's, of which less is told here."""
+    if service.indexed is not None:
+        service.indexed.update()
     videos = service.videos.all()
-    page = [service.facts(video) for video in videos[offset : offset + limit]]
+    page = [service.listed(video) for video in videos[offset : offset + limit]]
     return VideoList(videos=page, total=len(videos))
 
 
@@ -131,7 +133,7 @@ def list_videos(
 def video_facts(video_id: str, service: Served) -> VideoFacts:
     """Return what is known about a video."""
     video = service.videos.get(video_id)
-    with service.videos.using(video):
+    with service.reading(video):
         return service.facts(video)
 
 
@@ -147,7 +149,7 @@ def poster(
 ) -> Response:
     """Return the picture on screen at a time, by default a third into the video, as JPEG."""
     video = service.videos.get(video_id)
-    with service.videos.using(video) as path:
+    with service.reading(video) as path:
         if seconds is None:
             seconds = (service.facts(video).duration_seconds or 0) / 3
         [frame] = service.decoder.read_frames_at(path, [seconds], _POSTER_HEIGHT)
@@ -163,7 +165,8 @@ def stream(video_id: str, request: Request, service: Served) -> Response:
     """Return the file of a video, or with `Range` a part of it."""
     video = service.videos.get(video_id)
     wanted = request.headers.get("range")
-    size = video.path.stat().st_size
+    with service.reading(video) as path:
+        size = path.stat().st_size
     if wanted is not None and not _RANGE.fullmatch(wanted.replace(" ", "")):
         raise ProblemError(
             416,

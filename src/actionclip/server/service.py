@@ -8,10 +8,11 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -39,6 +40,10 @@ from actionclip.timeline import settings as timeline_settings
 from actionclip.timeline.file import Timeline as FoundTimeline
 from actionclip.video.decoder import Decoder, VideoInfo
 
+if TYPE_CHECKING:
+    from actionclip.archive.archive import Archive
+    from actionclip.server.indexed import Indexed
+
 _MAX_POINTS = 1000
 """Of a curve; a screen shows no more."""
 _GOOD_FOR = {
@@ -49,13 +54,20 @@ _GOOD_FOR = {
 class Service:
     """Everything that routes need."""
 
-    def __init__(self, settings: Settings, recognizer: Recognizer, uploads: Path) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        recognizer: Recognizer,
+        uploads: Path,
+        archive: Archive | None = None,
+    ) -> None:
         """Take a loaded model.
 
         Args:
             settings: as given by the user.
             recognizer: closed by `close`.
             uploads: folder in which this server makes one of its own.
+            archive: what clients may search, with the same recognizer.
         """
         self.settings = settings
         self.recognizer = recognizer
@@ -65,6 +77,7 @@ class Service:
         self.jobs = Jobs(settings.limits, self.metrics.count_job)
         self.videos = Videos(uploads, settings.limits)
         self.metrics.collect_from(self.jobs, self.videos)
+        self.indexed = _open(archive, self.videos) if archive is not None else None
         self.is_stopping = threading.Event()
         self._closing = threading.Lock()
         self._is_closed = False
@@ -126,16 +139,23 @@ class Service:
         )
         return self._submit("timeline", question, upload, work)
 
+    def indexed_or_refuse(self) -> Indexed:
+        """Return the archive; ProblemError 404 if the service was started without one."""
+        if self.indexed is None:
+            raise ProblemError(
+                404, "this service has no archive; start it by actionclip serve --archive FOLDER"
+            )
+        return self.indexed
+
     def store(self, upload: Upload) -> Job:
         """Queue a look at an uploaded video; the result is its facts, and it is kept."""
-        video = self.videos.keep(upload)
-        self.metrics.upload_bytes.inc(video.num_bytes)
+        video = self.keep(upload)
 
         def end(job: Job) -> None:
             if job.state != "done":
                 self.videos.remove(video)
 
-        return self.jobs.submit("probe", _named(video, lambda job: self.facts(video)), end)
+        return self.jobs.submit("probe", named(_name_of(video), lambda job: self.facts(video)), end)
 
     def facts(self, video: StoredVideo) -> VideoFacts:
         """Return what is known about a video.
@@ -158,6 +178,25 @@ class Service:
             height=info.height,
         )
 
+    def listed(self, video: StoredVideo) -> VideoFacts:
+        """Return what is known about a video without opening its file."""
+        if video.is_upload or video.id in self._facts:
+            return self.facts(video)
+        return VideoFacts(
+            id=video.id, name=video.name, source="archive", duration_seconds=video.seconds
+        )
+
+    @contextmanager
+    def reading(self, video: StoredVideo) -> Iterator[Path]:
+        """Give the path of a video; what is wrong with it is told by the client's name of it."""
+        with self.videos.using(video) as path:
+            if not path.is_file():
+                raise ProblemError(404, f"{video.name}: the file is gone; index its folder again")
+            try:
+                yield path
+            except (ValueError, OSError) as error:
+                raise problems.of_mistake(error, _name_of(video)) from error
+
     def probe(self, path: Path) -> VideoInfo:
         """Read size and length of a video, in a limited process."""
         return self.decoder.probe(path)
@@ -176,7 +215,7 @@ class Service:
             good_for=_GOOD_FOR.get(encoder, "any actions in words"),
             version=actionclip.__version__,
             cameras=sorted(self.settings.cameras),
-            has_archive=self.settings.archive is not None,
+            has_archive=self.indexed is not None,
             allows_timelines=not (model.config.shift or model.config.joint),
         )
 
@@ -196,6 +235,11 @@ class Service:
             raise ValueError("label_set: labels are given already; give one or the other")
         return self.label_set(question.label_set)
 
+    def keep(self, upload: Upload) -> StoredVideo:
+        """Store an upload, and count its bytes."""
+        self.metrics.upload_bytes.inc(upload.num_bytes)
+        return self.videos.keep(upload)
+
     def _submit(
         self,
         kind: Kind,
@@ -208,29 +252,35 @@ class Service:
             raise ProblemError(
                 422, "video: give either the id of a stored video or a file in a form"
             )
-        if upload is None:
-            video = self.videos.get(question.video or "")
-        else:
-            video = self.videos.keep(upload)
-            self.metrics.upload_bytes.inc(video.num_bytes)
+        video = self.videos.get(question.video or "") if upload is None else self.keep(upload)
         self.videos.acquire(video)
         if upload is not None:
             self.videos.remove(video)  # once it is released
         return self.jobs.submit(
             kind,
-            _named(video, lambda job: work(video.path, video.name, job)),
+            named(_name_of(video), lambda job: work(video.path, video.name, job)),
             lambda _: self.videos.release(video),
         )
 
 
-def _named(video: StoredVideo, work: Callable[[Job], Any]) -> Callable[[Job], Any]:
-    """Call the video by the client's name in what the library complains of."""
+def _open(archive: Archive, videos: Videos) -> Indexed:
+    from actionclip.server.indexed import Indexed  # needs the extra `archive`, as the caller did
+
+    return Indexed(archive, videos)
+
+
+def _name_of(video: StoredVideo) -> dict[str, str]:
+    return {os.fspath(video.path): video.name}
+
+
+def named(names: Mapping[str, str], work: Callable[[Job], Any]) -> Callable[[Job], Any]:
+    """Replace paths by the client's names in what the library complains of."""
 
     def named(job: Job) -> Any:  # noqa: ANN401  (the result of the work)
         try:
             return work(job)
         except (ValueError, OSError) as error:
-            raise problems.of_mistake(error, {os.fspath(video.path): video.name}) from error
+            raise problems.of_mistake(error, names) from error
 
     return named
 

@@ -72,7 +72,6 @@ class Settings:
     """Clients must send it. None: only clients of this machine are served."""
     allowed_hosts: frozenset[str] = frozenset()
     """Names, besides addresses, under which clients reach the service, without port."""
-    archive: Path | None = None
     label_sets: Mapping[str, Sequence[Label]] = field(default_factory=dict)
     """Labels that clients may ask by name, besides those of benchmarks."""
     cameras: Mapping[str, str] = field(default_factory=dict)

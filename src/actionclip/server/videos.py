@@ -9,13 +9,11 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import hashlib
-import os
 import secrets
 import shutil
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path, PureWindowsPath
@@ -45,6 +43,8 @@ class StoredVideo:
     """Jobs that read it."""
     last_use: float = field(default_factory=time.monotonic)
     is_removed: bool = False
+    seconds: float | None = None
+    """Of an indexed video."""
 
 
 class Upload:
@@ -121,7 +121,8 @@ class Videos:
                     f"{self._limits.uploads} uploads come already, the limit; try again in 5 s",
                     {"Retry-After": "5"},
                 )
-            if len(self._videos) >= self._limits.stored_videos:
+            num_stored = sum(video.is_upload for video in self._videos.values())
+            if num_stored >= self._limits.stored_videos:
                 raise ProblemError(
                     507, "too many videos are stored; delete some by DELETE /v1/videos/ID"
                 )
@@ -163,15 +164,13 @@ class Videos:
             self._videos[video.id] = video
         return video
 
-    def show(self, folder: Path, paths: Iterable[Path]) -> list[StoredVideo]:
-        """Make the videos of an archive known; ids depend on their paths only."""
-        shown = []
-        for path in paths:
-            name = str(path.relative_to(folder)) if path.is_relative_to(folder) else path.name
-            video_id = hashlib.sha256(os.fsencode(path)).hexdigest()[:22]
-            shown.append(StoredVideo(video_id, display.one_line(name), path, False))
+    def show(self, indexed: Sequence[StoredVideo]) -> None:
+        """Make the videos of an archive known, instead of those that were before."""
+        given = {video.id: video for video in indexed}
         with self._lock:
-            return [self._videos.setdefault(video.id, video) for video in shown]
+            kept = {key: video for key, video in self._videos.items() if video.is_upload}
+            again = {key: self._videos.get(key, video) for key, video in given.items()}
+            self._videos = {**kept, **again}
 
     def get(self, video_id: str) -> StoredVideo:
         """Return a video; ProblemError 404 if there is none."""

@@ -1,58 +1,13 @@
-// The page: a video and labels go to /v1, and what comes back becomes bars and moments.
+// The page, Try: a video and labels go to /v1, and what comes back becomes bars and moments.
 
-const POLL_MS = 300;
-const get = (id) => document.getElementById(id);
+import { ask, clock, drawing, element, get, resultOf } from "./common.js";
+import { showTabs } from "./archive.js";
+
 const page = { video: null, file: null, job: null, address: null };
-
-class Refusal extends Error {
-  constructor(status, detail) {
-    super(detail);
-    this.status = status;
-  }
-}
-
-async function ask(method, path, body) {
-  const isForm = body instanceof FormData;
-  const response = await fetch(path, {
-    method,
-    headers: body && !isForm ? { "Content-Type": "application/json" } : {},
-    body: body && !isForm ? JSON.stringify(body) : body,
-  }).catch(() => {
-    throw new Refusal(0, "The service does not answer; is it still running?");
-  });
-  const text = await response.text();
-  const document = text ? JSON.parse(text) : null;
-  if (!response.ok) {
-    throw new Refusal(response.status, document?.detail ?? response.statusText);
-  }
-  return { status: response.status, document };
-}
 
 function say(text, isWrong = false) {
   get("state").textContent = text;
   get("state").classList.toggle("wrong", isWrong);
-}
-
-function element(name, attributes = {}, ...children) {
-  const isDrawing = ["svg", "rect", "title"].includes(name);
-  const made = isDrawing
-    ? document.createElementNS("http://www.w3.org/2000/svg", name)
-    : document.createElement(name);
-  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
-  made.append(...children);
-  return made;
-}
-
-function drawing(label, ...shapes) {
-  const attributes = { viewBox: "0 0 100 10", preserveAspectRatio: "none", role: "img" };
-  return element("svg", { ...attributes, "aria-label": label }, ...shapes);
-}
-
-function clock(seconds) {
-  const tenths = Math.round(10 * seconds);
-  const [hours, minutes] = [Math.floor(tenths / 36000), Math.floor(tenths / 600) % 60];
-  const rest = ((tenths % 600) / 10).toFixed(1).padStart(4, "0");
-  return hours ? `${hours}:${String(minutes).padStart(2, "0")}:${rest}` : `${minutes}:${rest}`;
 }
 
 function playFrom(seconds) {
@@ -130,22 +85,14 @@ function show(kind, document) {
   get("answer").scrollIntoView({ block: "nearest" });
 }
 
-async function resultOf({ status, document }) {
-  if (status !== 202) return document;
-  page.job = document.id;
+function follow(job) {
+  page.job = job.id;
   get("cancel").hidden = false;
-  for (;;) {
-    const { done, total } = document.progress;
-    const bar = get("progress");
-    bar.hidden = false;
-    if (total) [bar.max, bar.value] = [total, Math.min(done, total)];
-    else bar.removeAttribute("value");
-    if (document.state === "done") return document.result;
-    if (document.problem) throw new Refusal(document.problem.status, document.problem.detail);
-    if (document.state === "cancelled") throw new Refusal(0, "Cancelled.");
-    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
-    ({ document } = await ask("GET", `/v1/jobs/${document.id}`));
-  }
+  const { done, total } = job.progress;
+  const bar = get("progress");
+  bar.hidden = false;
+  if (total) [bar.max, bar.value] = [total, Math.min(done, total)];
+  else bar.removeAttribute("value");
 }
 
 async function store() {
@@ -153,7 +100,7 @@ async function store() {
   say("Sending the video…");
   const form = new FormData();
   form.append("video", page.file);
-  page.video = await resultOf(await ask("POST", "/v1/videos", form));
+  page.video = await resultOf(await ask("POST", "/v1/videos", form), follow);
   const { width, height, duration_seconds: seconds, frames_per_second: rate } = page.video;
   if (seconds) get("facts").textContent = `${clock(seconds)}, ${width} × ${height}, ${rate.toFixed(2)} frames a second`;
 }
@@ -176,7 +123,7 @@ async function answer(kind) {
   try {
     await store();
     say("Looking…");
-    show(kind, await resultOf(await ask("POST", `/v1/${kind}`, question(kind))));
+    show(kind, await resultOf(await ask("POST", `/v1/${kind}`, question(kind)), follow));
     say("");
   } catch (error) {
     refuse(error);
@@ -220,6 +167,7 @@ async function describe() {
     get("model").textContent = `${model.name}: good for ${model.good_for}`;
     if (model.labels.length) get("labels").value = model.labels.join("\n");
     get("when").hidden = !model.allows_timelines;
+    showTabs(model.has_archive);
     const { document: sets } = await ask("GET", "/v1/labels");
     const options = sets.label_sets.map((name) => element("option", { value: name }, name));
     get("label_set").replaceChildren(get("label_set").options[0], ...options);
