@@ -105,8 +105,9 @@ class Bench:
         vectors = self.words[name].clone()  # (K, N, D)
         offsets = torch.zeros(vectors.shape[1])
         for label, examples in case.examples.items() if way != "words" else ():
-            words = None if way == "examples" else vectors[:, label]
-            joined = prototypes.join(words, examples, self.parts)
+            alone = way == "examples"
+            words = self.background.mean(dim=1) if alone else vectors[:, label]
+            joined = prototypes.join(words, examples, self.parts, alone=alone)
             vectors[:, label], offsets[label] = joined.vectors, joined.offset
         return Embedded(vectors, offsets, {})
 

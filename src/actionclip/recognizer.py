@@ -190,12 +190,7 @@ class Recognizer:
             ValueError: as in `recognize`, or the model cannot make timelines.
         """
         found = self.find_moments(
-            video,
-            labels,
-            templates,
-            threshold=threshold,
-            settings=settings,
-            exclusive=exclusive,
+            video, labels, templates, threshold=threshold, settings=settings, exclusive=exclusive
         )
         return list(found.moments)
 
@@ -210,10 +205,7 @@ class Recognizer:
         exclusive: bool = False,
         on_progress: Callable[[int], None] = lambda num_frames: None,
     ) -> Timeline:
-        """Do what `timeline` does, and return the scores over time as well.
-
-        `on_progress` is called with the number of encoded frames.
-        """
+        """Do as `timeline`, and return the scores over time too; `on_progress` counts frames."""
         path = frames.as_file(video, "timeline")
         question, settings = self._ask_for_moments(
             labels, templates, threshold, settings, exclusive=exclusive
@@ -313,10 +305,7 @@ class Recognizer:
         *,
         raw: bool = False,
     ) -> Float[Tensor, "K N D"]:
-        """Embed every label in every template; see `ActionEmbedder.embed`.
-
-        Of actions with examples, these are directions: their logits have offsets, too (`scorer`).
-        """
+        """Embed every label in every template; logits of examples have offsets, too (`scorer`)."""
         return self._labels.embed(labels, templates, on_progress, raw=raw).vectors
 
     def choose_labels(self, labels: Sequence[Label] | None) -> Sequence[Label]:
@@ -339,19 +328,10 @@ class Recognizer:
     ) -> Scorer:
         """Embed the labels and return a function from clip embeddings to scores.
 
-        Args:
-            labels: as in `recognize`.
-            templates: as in `recognize`.
-            beside_none: compare with "none of these" too, not only among the labels.
-            exclusive: as in `timeline`; beside "none of these" only.
-            on_progress: as in `embed_labels`.
+        Arguments and errors are those of `ActionEmbedder.ask`.
         """
         return self._labels.ask(
-            labels,
-            templates,
-            beside_none=beside_none,
-            exclusive=exclusive,
-            on_progress=on_progress,
+            labels, templates, beside_none=beside_none, exclusive=exclusive, on_progress=on_progress
         ).score
 
     def _ask_for_moments(

@@ -111,3 +111,15 @@ def test_a_mistake_is_one_line(run, arguments, message):
     assert (status, out) == (2, "")
     assert message in err
     assert "\n" not in err.strip()
+
+
+def test_an_action_of_a_file_is_searched_for_by_its_name(run, archive, tmp_path):
+    file = tmp_path / "mine.toml"
+    file.write_text(f'[[action]]\nname = "cab"\nwords = ["{TAXI}"]\n')
+    status, out, _ = run("cab", "--actions", file, "--json")
+    plain = json.loads(run(TAXI, "--json")[1])["hits"]
+    assert status == 0
+    assert json.loads(out) == {"query": "cab", "hits": plain}
+    status, out, err = run("cap", "--actions", file)
+    assert (status, out) == (2, "")
+    assert err == f"{file}: no action 'cap'; did you mean 'cab'? it has cab"

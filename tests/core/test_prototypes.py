@@ -50,8 +50,8 @@ def test_the_rule_is_the_documented_one():
     joined = prototypes.join(torch.tensor([[0.0, 1.0]]), examples, (part,))
     torch.testing.assert_close(joined.vectors, torch.tensor([[0.7 * weight, 1 + 0.7 * weight]]))
     assert joined.offset == pytest.approx(-weight * (0.4 + 0.35 * (alike - 0.4)))
-    alone = prototypes.join(None, examples, (part,))
-    torch.testing.assert_close(alone.vectors, torch.full((1, 2), 2 * 0.7 * weight))
+    alone = prototypes.join(torch.zeros(1, 2), examples, (part,), alone=True)
+    torch.testing.assert_close(alone.vectors, torch.full((1, 2), prototypes.ALONE * 0.7 * weight))
 
 
 def test_each_part_of_an_embedding_counts_by_itself():

@@ -43,6 +43,16 @@ def test_an_action_has_words_rivals_examples_and_a_threshold(folder):
     assert actions.names([falling, "walking"]) == ["falling down", "walking"]
 
 
+def test_one_action_is_read_by_its_name(folder):
+    file = folder / "my.toml"
+    file.write_text(DESCRIBED)
+    assert actions.read_named(file, "Falling_Down").threshold == 0.6
+    with pytest.raises(
+        ValueError, match=r"no action 'readng'; did you mean 'reading'\? it has fal"
+    ):
+        actions.read_named(file, "readng")
+
+
 def test_label_sets_and_plain_files_are_found_as_before(folder):
     (folder / "labels.txt").write_text("running\nwalking\n")
     assert actions.find(str(folder / "labels.txt")) == ["running", "walking"]

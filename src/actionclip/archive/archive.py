@@ -12,7 +12,7 @@ from typing import Any
 import torch
 
 from actionclip.archive import examples, query, tables
-from actionclip.archive.examples import Example
+from actionclip.archive.examples import Like
 from actionclip.archive.hits import Hit
 from actionclip.archive.index import Progress, Report, Run
 from actionclip.archive.search import Search
@@ -22,6 +22,8 @@ from actionclip.core.scoring import Threshold
 from actionclip.model import fingerprint
 from actionclip.model.actionclip import ActionCLIP
 from actionclip.recognizer import Recognizer
+from actionclip.text import actions
+from actionclip.text.actions import Label
 from actionclip.timeline import engine
 from actionclip.timeline.settings import Settings
 from actionclip.video.decoder import SHARED_DECODER, Decoder
@@ -125,9 +127,9 @@ class Archive:
 
     def search(
         self,
-        text: str | None = None,
+        text: Label | None = None,
         *,
-        like: Example | Sequence[Example] = (),
+        like: Like | Sequence[Like] = (),
         like_share: float = query.LIKE_SHARE,
         without: str | Sequence[str] = (),
         top: int = 20,
@@ -141,7 +143,7 @@ class Archive:
         of other actions are (`query`).
 
         Args:
-            text: an action in your own words.
+            text: an action in your own words, or with more than words (`Action`).
             like: examples of what to find: clips, and moments of indexed videos,
                 "archive:ID@12.5-15", as `Hit.example` has them. Several are one action. What they
                 show themselves is found as well if it is indexed.
@@ -162,10 +164,11 @@ class Archive:
         if not 0 <= like_share <= 1:
             raise ValueError(f"like_share: {like_share} is no share; give 0 to 1")
         without = [without] if isinstance(without, str) else without
-        like = [like] if isinstance(like, Example) else like
+        like = [like] if isinstance(like, Like) else like
         found = examples.read(self.recognizer, self.tables, like, SETTINGS.frames_per_second)
         question = query.of(self.recognizer, text, found, like_share, without, templates)
-        fitted = self.recognizer.model.calibration.thresholds
+        own = actions.thresholds([text]) if text else {}
+        fitted = {**self.recognizer.model.calibration.thresholds, **own}
         settings = SETTINGS.reaching("auto" if threshold is None else threshold, fitted)
         paths: defaultdict[str, list[Path]] = defaultdict(list)
         for file in self.tables.files():

@@ -33,7 +33,7 @@ _MOMENT = re.compile(r"archive:(?P<video>[0-9a-f]+)@(?P<start>\d+\.?\d*)-(?P<end
 NUM_USUAL = 2048
 """Windows of the archive that tell what is usual."""
 
-Example = str | Path
+Like = str | Path
 """A clip, or a moment of an indexed video."""
 
 
@@ -49,7 +49,7 @@ class IndexedMoment:
         return f"{PREFIX}{self.video}@{self.start_seconds:g}-{self.end_seconds:g}"
 
 
-def parse(example: Example) -> Path | IndexedMoment:
+def parse(example: Like) -> Path | IndexedMoment:
     """Tell a file from a moment of an indexed video.
 
     Raises:
@@ -67,7 +67,7 @@ def parse(example: Example) -> Path | IndexedMoment:
     return IndexedMoment(written["video"], float(written["start"]), float(written["end"]))
 
 
-def name_of(words: str | None, examples: Sequence[Example]) -> str:
+def name_of(words: str | None, examples: Sequence[Like]) -> str:
     """Return what is searched for, for people: the words, and what it is like."""
     parsed = (parse(example) for example in examples)
     names = (f"like {each.name if isinstance(each, Path) else each}" for each in parsed)
@@ -75,7 +75,7 @@ def name_of(words: str | None, examples: Sequence[Example]) -> str:
 
 
 def read(
-    recognizer: Recognizer, tables: Tables, examples: Sequence[Example], steps_per_second: float
+    recognizer: Recognizer, tables: Tables, examples: Sequence[Like], steps_per_second: float
 ) -> Examples | None:
     """Embed examples, and measure how alike windows of the archive usually are; None for none.
 

@@ -27,6 +27,8 @@ from torch.nn import functional as F
 
 from actionclip.core import scoring
 from actionclip.recognizer import Recognizer
+from actionclip.text import actions
+from actionclip.text.actions import Action, Label
 from actionclip.timeline.engine import Score
 
 LIKE_SHARE = 0.5
@@ -80,7 +82,7 @@ class Examples:
 
 def of(
     recognizer: Recognizer,
-    words: str | None,
+    words: Label | None,
     examples: Examples | None,
     like_share: float,
     without: Sequence[str],
@@ -89,12 +91,19 @@ def of(
     """Search for an action in words, by examples, or both.
 
     Raises:
-        ValueError: there is nothing to search for, or `without` repeats the words.
+        ValueError: there is nothing to search for, `without` repeats the words, or a described
+            action has examples beside it.
+        FileNotFoundError: an example of a described action is gone.
     """
     if examples is None:
         if not words:
             raise ValueError("query: give an action in words, or an example that it looks like")
         return of_words(recognizer, words, without, templates)
+    if isinstance(words, Action):
+        raise ValueError(
+            f"like: the action {words.name!r} has examples of its own; add them to these, or "
+            "search by words"
+        )
     model, calibration = recognizer.model, recognizer.model.calibration
     labels = [*([words] if words else []), *without]
     background = recognizer.embed_labels(calibration.background, templates)  # (K, M, D)
@@ -122,19 +131,20 @@ def of(
 
 
 def of_words(
-    recognizer: Recognizer, words: str, without: Sequence[str], templates: Sequence[str] | None
+    recognizer: Recognizer, words: Label, without: Sequence[str], templates: Sequence[str] | None
 ) -> Query:
-    """Search for an action in words.
+    """Search for an action in words, or for one that more is known of.
 
     Raises:
-        ValueError: there are no words, or `without` repeats them.
+        ValueError: there are no words, `without` repeats them, or an example cannot be decoded.
+        FileNotFoundError: an example is gone.
     """
     labels = [words, *without]
     score = recognizer.scorer(labels, templates, beside_none=True, exclusive=bool(without))
     texts = recognizer.embed_labels(labels, templates)
     background = recognizer.embed_labels(recognizer.model.calibration.background, templates)
     direction = F.normalize(_beyond(texts, background), dim=0).cpu()
-    return Query(direction, score, labels)
+    return Query(direction, score, actions.names(labels))
 
 
 def _beyond(

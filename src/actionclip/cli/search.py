@@ -20,6 +20,12 @@ def search(
     query: Annotated[
         str | None, typer.Argument(help="An action in your own words.", show_default=False)
     ] = None,
+    actions: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="A TOML file of actions; the query is the name of one of them."
+        ),
+    ] = None,
     like: Annotated[
         list[str] | None,
         typer.Option(
@@ -68,6 +74,11 @@ def search(
     for output in (csv, html, clips):
         if output:
             atomic_write.check_folder(output)
+    described = None
+    if actions:
+        from actionclip.text.actions import read_named
+
+        described = read_named(actions, query or "")
     with terminal.extra("an archive needs", "archive"):
         from actionclip.archive import examples as query_of
         from actionclip.archive import hits as files
@@ -76,7 +87,7 @@ def search(
     opened = Archive.open(archive, model, device=device, must_exist=True)
     examples = like or []
     found = opened.search(
-        query,
+        described or query,
         like=examples,
         like_share=like_share,
         without=without or (),

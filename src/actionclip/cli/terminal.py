@@ -6,7 +6,9 @@ import errno
 import logging
 import math
 import os
+import signal
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Literal
@@ -149,3 +151,22 @@ def counter(description: str, unit: str) -> Iterator[Callable[[int, int], None]]
     with progress(unit) as bar:
         task = bar.add_task(description, total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+@contextmanager
+def stopping_on_signals() -> Iterator[threading.Event]:
+    """Set an event at the first Ctrl-C or SIGTERM; the second has its usual effect."""
+    stopped = threading.Event()
+    before = {
+        number: signal.signal(number, lambda *_: (stopped.set(), restore()))
+        for number in (signal.SIGINT, signal.SIGTERM)
+    }
+
+    def restore() -> None:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+    try:
+        yield stopped
+    finally:
+        restore()

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import shlex
-import signal
-import threading
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from collections.abc import Sequence
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Annotated
 
@@ -129,7 +127,7 @@ def watch(
     from actionclip.timeline.settings import Settings
 
     settings = Settings(rate, tuple(window or Settings.window_seconds), stride)
-    with _stopping_on_signals() as stopped, ExitStack() as stack:
+    with terminal.stopping_on_signals() as stopped, ExitStack() as stack:
         from actionclip.cameras import run
         from actionclip.recognizer import Recognizer
         from actionclip.timeline.watch import Watching
@@ -187,22 +185,3 @@ def _split(command: str) -> list[str]:
         return shlex.split(command)
     except ValueError as error:
         raise ValueError(f"--exec: {command!r}: a quotation mark lacks its partner") from error
-
-
-@contextmanager
-def _stopping_on_signals() -> Iterator[threading.Event]:
-    """Set an event at the first Ctrl-C or SIGTERM; the second has its usual effect."""
-    stopped = threading.Event()
-    before = {
-        number: signal.signal(number, lambda *_: (stopped.set(), restore()))
-        for number in (signal.SIGINT, signal.SIGTERM)
-    }
-
-    def restore() -> None:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-    try:
-        yield stopped
-    finally:
-        restore()

@@ -144,7 +144,7 @@ class ActionEmbedder:
                     words = prototypes.mean_words(of_action[:, :num_words], parts)
                 if num_rivals:
                     rivals[number] = of_action[:, num_words : num_words + num_rivals]
-            joined.append(self._join(action, words, len(templates)))
+            joined.append(self._join(action, words, templates))
         return Embedded(
             torch.stack([each.vectors for each in joined], dim=1),
             torch.tensor([each.offset for each in joined], device=joined[0].vectors.device),
@@ -153,14 +153,16 @@ class ActionEmbedder:
 
     @torch.inference_mode()
     def _join(
-        self, action: Action, words: Float[Tensor, "K D"] | None, num_templates: int
+        self, action: Action, words: Float[Tensor, "K D"] | None, templates: Sequence[str]
     ) -> prototypes.Joined:
+        alone = words is None
+        if words is None:
+            background = self.texts.embed(self._model.calibration.background, templates)
+            words = background.mean(dim=1)
         if not action.examples:
-            assert words is not None, "an action has words or examples"
             return prototypes.Joined(words, 0.0)
-        examples = self._examples.embed(action)
-        joined = prototypes.join(words, examples, self._model.encoder.example_parts)
-        return joined._replace(vectors=joined.vectors.expand(num_templates, -1))
+        examples, parts = self._examples.embed(action), self._model.encoder.example_parts
+        return prototypes.join(words, examples, parts, alone=alone)
 
     def ask(
         self,

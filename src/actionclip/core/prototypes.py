@@ -29,7 +29,7 @@ from actionclip.model.encoders.encoder import ExamplePart
 NUM_USUAL = 1.0
 MOST_ALIKE = 1.5
 MIDDLE = 0.35
-ALONE = 2.0
+ALONE = 8.0
 """How much more examples count where no words are beside them."""
 
 
@@ -65,16 +65,20 @@ def alikeness(examples: Float[Tensor, "N D"], part: ExamplePart) -> float:
 
 
 def join(
-    words: Float[Tensor, "K D"] | None,
+    words: Float[Tensor, "K D"],
     examples: Float[Tensor, "N D"],
     parts: Sequence[ExamplePart],
+    *,
+    alone: bool = False,
 ) -> Joined:
     """Join words and examples.
 
     Args:
-        words: of an action, in each template; None: only its examples describe it.
+        words: of an action, in each template.
         examples: embeddings of clips; at least one.
         parts: of the encoder.
+        alone: only the examples describe the action; the words are those of no action in
+            particular, the mean of the background.
     """
     number = len(examples)
     added, offset = torch.zeros_like(examples[0]), 0.0
@@ -82,7 +86,7 @@ def join(
         alike = alikeness(examples, part)
         sure = (alike - part.other) / (part.same - part.other)
         weight = part.weight * number / (number + 1) * min(max(sure, 0.0), MOST_ALIKE)
-        weight *= ALONE if words is None else 1.0
+        weight *= ALONE if alone else 1.0
         added[part.columns] = weight * examples[:, part.columns].mean(dim=0)
         offset -= weight * (part.other + MIDDLE * (alike - part.other))
-    return Joined(added[None] if words is None else words + added, offset)
+    return Joined(words + added, offset)

@@ -162,6 +162,22 @@ def read(path: Path) -> list[Action]:
     return parse(read_text(path), path)
 
 
+def read_named(path: Path, name: str) -> Action:
+    """Read one action of a TOML file.
+
+    Raises:
+        FileNotFoundError: as in `read`.
+        ValueError: as in `read`, or there is none of this name.
+    """
+    found = read(path)
+    for action in found:
+        if label_lists.clean(action.name).casefold() == label_lists.clean(name).casefold():
+            return action
+    close = difflib.get_close_matches(name, names(found), n=1)
+    advice = f"did you mean {close[0]!r}? " if close else ""
+    raise ValueError(f"{path}: no action {name!r}; {advice}it has {', '.join(names(found))}")
+
+
 def parse(text: str, path: Path) -> list[Action]:
     """Read actions from the content of a file; raises as `read`."""
     try:
