@@ -162,6 +162,8 @@ def test_the_commands_of_a_guide_print_what_it_says(guide: Path, shell):
         if any(part in command for part in NOT_RUN):
             continue
         done = shell(command)
+        if "frames dropped" in done.stderr:  # the machine is busy, so moments are others
+            done = shell(f"{command} --no-realtime")
         assert "Traceback" not in done.stderr
         said, printed = _on_stderr(promised)
         assert set(said) <= set(TIME.sub("TIME", done.stderr).splitlines())
