@@ -50,7 +50,9 @@ def test_an_assistant_lists_recognizes_and_finds_over_stdio(parameters, archive,
             question = {"video": ids["hall/one.mp4"], "labels": LABELS}
             answer = (await client.call_tool("recognize", question)).structured_content
             expected = archive.recognizer.recognize(folder / "hall" / "one.mp4", LABELS)
-            assert answer["results"][0]["predictions"] == [vars(each) for each in expected]
+            got = {each["label"]: each["score"] for each in answer["results"][0]["predictions"]}
+            # another process: the last digit of a float may differ
+            assert got == pytest.approx({each.label: each.score for each in expected}, abs=1e-5)
             moments = await client.call_tool("timeline", question)
             assert "moments" in moments.structured_content
             status = (await client.call_tool("index_status", {})).structured_content
