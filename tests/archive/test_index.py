@@ -86,6 +86,13 @@ def test_a_file_that_is_being_written_waits(archive, film, tmp_path, monkeypatch
     assert archive.tables.files() == []
 
 
+def test_paths_and_the_name_of_a_loaded_model_are_written_plainly(archive, film, tmp_path):
+    path = film(tmp_path / "films/a.mp4", RED_THEN_BLUE)
+    archive.index([tmp_path / "films" / ".." / "films" / "a.mp4"])
+    assert [file.path for file in archive.tables.files()] == [path]
+    assert archive.tables.about["model"] == ""
+
+
 def test_a_folder_without_a_video_and_a_missing_file_are_mistakes(archive, tmp_path):
     (tmp_path / "empty").mkdir()
     with pytest.raises(ValueError, match="empty"):

@@ -89,7 +89,7 @@ class Archive:
             name = str(model or (opened.about["model"] if opened else "") or "lite")
             recognizer = Recognizer.load(name, device=device)
         if opened is None:
-            name = str(Path(name).absolute()) if Path(name).exists() else name
+            name = str(Path(name).absolute()) if name and Path(name).exists() else name
             opened = _create(address, name, recognizer.model)
         _check_model(opened, recognizer.model, name)
         return cls(opened, recognizer, decoder)

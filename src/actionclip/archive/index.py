@@ -7,6 +7,7 @@ so a run that is ended at any moment leaves nothing half done.
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -90,7 +91,7 @@ class Run:
             ValueError: a folder holds no video, or the tables cannot be written.
         """
         started = time.monotonic()
-        roots = [Path(path).absolute() for path in paths]
+        roots = [Path(os.path.abspath(path)) for path in paths]  # noqa: PTH100  (links stay)
         found = list(dict.fromkeys(path for root in roots for path in video_files.find(root)))
         upkeep.delete_orphans(self.tables)
         known = {file.path: file for file in self.tables.files()}

@@ -5,6 +5,7 @@ Needs no model.
 
 from __future__ import annotations
 
+import os
 import random
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
@@ -134,7 +135,7 @@ def forget(tables: Tables, paths: Iterable[str | Path] | None = None) -> list[Pa
     if paths is None:
         gone = [file for file in files if file.state == "vanished"]
     else:
-        roots = [Path(path).absolute() for path in paths]
+        roots = [Path(os.path.abspath(path)) for path in paths]  # noqa: PTH100
         for root in roots:
             if not any(file.path.is_relative_to(root) for file in files):
                 raise ValueError(f"{root}: not in the archive {tables.address}; check the path")

@@ -44,6 +44,12 @@ def serve(
         str | None,
         typer.Option(metavar="FOLDER", help="An archive that clients may search: see index."),
     ] = None,
+    mcp: Annotated[
+        bool,
+        typer.Option(
+            "--mcp", help="Serve the archive to one program, by MCP on standard input and output."
+        ),
+    ] = False,
     device: options.Device = None,
 ) -> None:
     """Serve a page and a REST service: recognize, timeline, search.
@@ -53,6 +59,12 @@ def serve(
     """
     with terminal.extra("serving needs", "serve"):
         from actionclip.server import run, settings
+
+    if mcp:
+        if archive is None:
+            raise ValueError("--mcp: an archive is served so; name it by --archive")
+        with terminal.extra("--mcp needs", "mcp"):
+            import actionclip.server.agents  # noqa: F401  (what is missing is said at once)
 
     chosen = settings.Settings(
         model=model,
@@ -71,7 +83,12 @@ def serve(
         recognizer.embed_labels(label_set)  # examples are decoded now, and what is wrong is said
     service = Service(chosen, recognizer, run.uploads_folder(), _open(archive, recognizer))
     try:
-        run.serve(service, lambda address: terminal.note(f"serving {model} at {address}"))
+        if mcp:
+            from actionclip.server import agents
+
+            agents.serve(service)
+        else:
+            run.serve(service, lambda address: terminal.note(f"serving {model} at {address}"))
     finally:
         service.close()
 

@@ -36,7 +36,7 @@ async def search(request: Request, service: Served) -> Response:
         request, SearchQuestion, limits, service.videos.start_upload
     )
     with forms.removing(upload):
-        job = _submit(service, question, upload)
+        job = submit_search(service, question, upload)
     return await answer(request, service, job)
 
 
@@ -46,7 +46,7 @@ def archive_facts(service: Served) -> ArchiveFacts:
     return service.indexed_or_refuse().facts()
 
 
-def _submit(service: Service, question: SearchQuestion, upload: Upload | None) -> Job:
+def submit_search(service: Service, question: SearchQuestion, upload: Upload | None) -> Job:
     """Queue a search; an upload is one more example, used this once."""
     indexed, videos = service.indexed_or_refuse(), service.videos
     used, like, names = [], [], {}

@@ -57,9 +57,6 @@ class Metrics:
             "Frames a second of the last timeline.",
             registry=self._registry,
         )
-        self.watchers = Gauge(
-            "actionclip_watchers", "Clients of /v1/watch.", registry=self._registry
-        )
         self.upload_bytes = Counter(
             "actionclip_upload_bytes", "Bytes of uploaded videos.", registry=self._registry
         )

@@ -246,7 +246,6 @@ class ModelFacts(BaseModel):
     templates: list[str]
     good_for: str
     version: str = Field(description="Of ActionCLIP.")
-    cameras: list[str] = Field(description="Names that `/v1/watch` takes.")
     has_archive: bool
     allows_timelines: bool
 

@@ -18,7 +18,6 @@ from actionclip.server.service import Service
 
 _MAX_HEADER_BYTES = 32 * 2**10
 _KEEP_ALIVE_SECONDS = 15
-_MAX_WAITING_PICTURES = 4
 
 
 def serve(service: Service, on_start: Callable[[str], None]) -> None:
@@ -43,9 +42,7 @@ class Server(uvicorn.Server):
             host=settings.host,
             port=settings.port,
             http=_protocol(limits.header_seconds),
-            ws="websockets-sansio",
-            ws_max_size=limits.frame_bytes,
-            ws_max_queue=_MAX_WAITING_PICTURES,
+            ws="none",
             h11_max_incomplete_event_size=_MAX_HEADER_BYTES,
             limit_concurrency=limits.connections,
             timeout_keep_alive=_KEEP_ALIVE_SECONDS,

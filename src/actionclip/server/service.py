@@ -214,7 +214,6 @@ class Service:
             templates=list(self.recognizer.templates),
             good_for=_GOOD_FOR.get(encoder, "any actions in words"),
             version=actionclip.__version__,
-            cameras=sorted(self.settings.cameras),
             has_archive=self.indexed is not None,
             allows_timelines=not (model.config.shift or model.config.joint),
         )

@@ -53,10 +53,6 @@ class Limits:
     keep_seconds: float = 3600.0
     """Results of jobs, and uploads nobody uses, are kept for so long."""
     kept_jobs: int = 200
-    watchers: int = 4
-    """Clients of `/v1/watch` at the same time."""
-    frame_bytes: int = 4 * 2**20
-    """Of one picture of `/v1/watch`."""
     stop_seconds: float = 30.0
     """Running jobs may take so long after SIGTERM."""
 
@@ -74,8 +70,6 @@ class Settings:
     """Names, besides addresses, under which clients reach the service, without port."""
     label_sets: Mapping[str, Sequence[Label]] = field(default_factory=dict)
     """Labels that clients may ask by name, besides those of benchmarks."""
-    cameras: Mapping[str, str] = field(default_factory=dict)
-    """Addresses that clients may watch, by name."""
     limits: Limits = field(default_factory=Limits)
 
     def __post_init__(self) -> None:
