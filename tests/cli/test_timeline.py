@@ -36,12 +36,13 @@ def bikes() -> Path:
 
 
 def test_taxis_come_first_and_bicycles_after(run, bikes):
-    status, out, err = run(bikes, *LABELS, "--json")
+    labels = ("driving a taxi", "riding a bicycle")
+    status, out, err = run(bikes, *labels, "--json")
     assert status == 0, err
     document = json.loads(out)
     assert document["video"] == str(bikes)
     taxi, *bicycles = document["moments"]
-    assert (taxi["label"], {each["label"] for each in bicycles}) == (LABELS[0], {LABELS[1]})
+    assert (taxi["label"], {each["label"] for each in bicycles}) == (labels[0], {labels[1]})
     assert taxi["start_seconds"] <= 2
     assert 4 <= taxi["end_seconds"] <= 6
     assert bicycles[-1]["end_seconds"] == 10.0
